@@ -1,0 +1,88 @@
+package pipeline
+
+import "time"
+
+// Findings is what a stage found, for the reports: every field is optional.
+// It is kept with the verdict, so that a stage that is up to date still has
+// its tests and its coverage.
+type Findings struct {
+	// Summary is the one line that stands behind the stage in every view:
+	// "31 tests, coverage 86.2 %".
+	Summary    string            `json:"summary,omitempty"`
+	Tests      []Test            `json:"tests,omitempty"`
+	Coverage   *Coverage         `json:"coverage,omitempty"`
+	Issues     []Issue           `json:"issues,omitempty"`
+	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
+	Facts      map[string]string `json:"facts,omitempty"` // "bundle" -> digest, "image size" -> bytes
+}
+
+// Test is the result of one test.
+type Test struct {
+	Package string        `json:"package"` // import path
+	Name    string        `json:"name"`    // "TestX/sub"
+	Status  TestStatus    `json:"status"`
+	Time    time.Duration `json:"time,omitempty"`   // nanoseconds
+	Output  string        `json:"output,omitempty"` // of failed and skipped tests
+	File    string        `json:"file,omitempty"`   // relative to the service
+	Line    int           `json:"line,omitempty"`
+}
+
+// TestStatus is "passed", "failed" or "skipped".
+type TestStatus string
+
+// The outcomes of one test.
+const (
+	TestPassed  TestStatus = "passed"
+	TestFailed  TestStatus = "failed"
+	TestSkipped TestStatus = "skipped"
+)
+
+// Coverage is the statement coverage of a Go module.
+type Coverage struct {
+	Statements int            `json:"statements"`
+	Covered    int            `json:"covered"`
+	Files      []FileCoverage `json:"files,omitempty"`
+}
+
+// Percent returns the covered part in percent, 0 when there are no statements.
+func (c *Coverage) Percent() float64 {
+	if c == nil || c.Statements == 0 {
+		return 0
+	}
+	return 100 * float64(c.Covered) / float64(c.Statements)
+}
+
+// FileCoverage is the coverage of one file.
+type FileCoverage struct {
+	Path       string          `json:"path"` // relative to the service, with slashes
+	Package    string          `json:"package"`
+	Statements int             `json:"statements"`
+	Covered    int             `json:"covered"`
+	Blocks     []CoverageBlock `json:"blocks,omitempty"`
+}
+
+// CoverageBlock is a run of lines with one hit count.
+type CoverageBlock struct {
+	From       int `json:"from"` // first line, from 1
+	To         int `json:"to"`   // last line
+	Statements int `json:"statements"`
+	Hits       int `json:"hits"`
+}
+
+// Issue is a finding of a linter.
+type Issue struct {
+	Path     string `json:"path"` // relative to the service, with slashes
+	Line     int    `json:"line"` // from 1
+	Column   int    `json:"column,omitempty"`
+	Check    string `json:"check"`    // "SA4006", "vet/printf"
+	Severity string `json:"severity"` // info, minor, major, critical, blocker
+	Message  string `json:"message"`
+}
+
+// Benchmark is one line of a Go benchmark.
+type Benchmark struct {
+	Package string             `json:"package"`
+	Name    string             `json:"name"`
+	N       int                `json:"n"`
+	Values  map[string]float64 `json:"values"` // unit -> value: "ns/op", "B/op"
+}

@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"io"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
+)
+
+// Job is all that a stage may touch while it runs.
+type Job struct {
+	Node *Node
+	// Run is the id of the run; whatever a stage makes outside of its folders
+	// is labelled with it.
+	Run string
+	// Dir is the service's folder. Stages do not write into it.
+	Dir string
+	// Out is an empty folder for the outputs; it is kept when the stage passes
+	// and then read-only for those who need it.
+	Out string
+	// Kept is an empty folder for what should be looked at after a failure
+	// (logs, events, diagnoses); it is kept whatever the outcome.
+	Kept string
+	// Scratch is an empty folder that is removed after the stage.
+	Scratch string
+	// Log is the stage's log. Secrets are masked in it.
+	Log io.Writer
+	// Findings is to be filled by the stage.
+	Findings *Findings
+	// Env is added to the environment of every command.
+	Env []string
+
+	needs map[string]string
+	say   func(string)
+}
+
+// Say tells the observers what the stage is doing now, in a few words.
+func (j *Job) Say(what string) {
+	if j.say != nil {
+		j.say(what)
+	}
+}
+
+// Need returns the folder with the outputs of a stage of the same service
+// (by its kind, "build") or of another (by its name, "stock/container"), and
+// whether the node declared that need and has them. The folder is read-only.
+func (j *Job) Need(kind string) (dir string, ok bool) {
+	if dir, ok = j.needs[kind]; ok {
+		return dir, true
+	}
+	dir, ok = j.needs[j.Node.Service+"/"+kind]
+	return dir, ok
+}
+
+// Command returns a command in the service's folder whose output goes to the
+// log.
+func (j *Job) Command(args ...string) proc.Cmd {
+	return proc.Cmd{
+		Args: args, Dir: j.Dir,
+		Env:    append([]string{proc.RunVariable + "=" + j.Run}, j.Env...),
+		Stdout: j.Log, Stderr: j.Log,
+	}
+}
+
+// NewJob returns a job for tests of stages: folders below dir, outputs of
+// needs as given.
+func NewJob(node *Node, run, dir, out, kept, scratch string, log io.Writer, needs map[string]string) *Job {
+	return &Job{
+		Node: node, Run: run, Dir: dir, Out: out, Kept: kept, Scratch: scratch,
+		Log: log, Findings: &Findings{}, needs: needs,
+	}
+}

@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Plan is an immutable graph of nodes in the order in which they were given,
+// needs first. Two calls with the same nodes give the same plan.
+type Plan struct {
+	nodes []*Node
+	index map[string]*Node
+}
+
+// PlanError says what is wrong with a graph of stages: the configuration's
+// author has to change it.
+type PlanError struct{ Message string }
+
+func (e *PlanError) Error() string { return e.Message }
+
+// NewPlan sorts the nodes so that what a node needs or comes after stands
+// before it, otherwise in the given order. It refuses duplicates, unknown
+// names and cycles (which it prints) with a *PlanError.
+func NewPlan(nodes []Node) (*Plan, error) {
+	p := &Plan{index: make(map[string]*Node, len(nodes))}
+	for i := range nodes {
+		n := nodes[i]
+		if p.index[n.Name] != nil {
+			return nil, &PlanError{fmt.Sprintf("two stages are named %s", n.Name)}
+		}
+		p.index[n.Name] = &n
+	}
+	marks := make(map[string]mark, len(nodes))
+	for i := range nodes {
+		if err := p.visit(nodes[i].Name, marks, nil); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+type mark int
+
+const (
+	unseen mark = iota
+	open
+	done
+)
+
+// visit appends what the node depends on and then the node itself. path is the
+// way from the root to here.
+func (p *Plan) visit(name string, marks map[string]mark, path []string) error {
+	switch marks[name] {
+	case done:
+		return nil
+	case open:
+		cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
+		return &PlanError{"stages need each other in a circle: " + strings.Join(cycle, " -> ")}
+	}
+	n := p.index[name]
+	if n == nil {
+		return &PlanError{fmt.Sprintf("stage %s needs %s, which does not exist", path[len(path)-1], name)}
+	}
+	marks[name] = open
+	path = append(path, name)
+	for _, dep := range n.dependencies() {
+		if err := p.visit(dep, marks, path); err != nil {
+			return err
+		}
+	}
+	marks[name] = done
+	p.nodes = append(p.nodes, n)
+	return nil
+}
+
+func (n *Node) dependencies() []string { return append(slices.Clone(n.Needs), n.After...) }
+
+// Nodes returns the nodes in an order in which they could run one by one.
+func (p *Plan) Nodes() []*Node { return slices.Clone(p.nodes) }
+
+// Node returns the node of a name, or nil.
+func (p *Plan) Node(name string) *Node { return p.index[name] }
+
+// Select returns the part of the plan that is needed for the given stages:
+// these and what they need. A name is "SERVICE/STAGE", or "STAGE" for this
+// stage of every service. Without names it is everything that is not on
+// demand. An order-only dependency counts where both ends are selected. An
+// unknown name is a *PlanError that lists the known ones.
+func (p *Plan) Select(names ...string) (*Plan, error) {
+	chosen := map[string]bool{}
+	for _, n := range p.nodes {
+		if len(names) == 0 && !n.OnDemand {
+			p.choose(n.Name, chosen)
+		}
+	}
+	for _, name := range names {
+		found := false
+		for _, n := range p.nodes {
+			if n.Name == name || n.Kind == name {
+				p.choose(n.Name, chosen)
+				found = true
+			}
+		}
+		if !found {
+			return nil, &PlanError{fmt.Sprintf("no stage %q; there are %s", name, strings.Join(p.kinds(), ", "))}
+		}
+	}
+	return p.restrict(chosen), nil
+}
+
+func (p *Plan) choose(name string, chosen map[string]bool) {
+	if chosen[name] {
+		return
+	}
+	chosen[name] = true
+	for _, dep := range p.index[name].Needs {
+		p.choose(dep, chosen)
+	}
+}
+
+func (p *Plan) restrict(chosen map[string]bool) *Plan {
+	out := &Plan{index: make(map[string]*Node, len(chosen))}
+	for _, n := range p.nodes {
+		if !chosen[n.Name] {
+			continue
+		}
+		part := *n
+		part.After = slices.DeleteFunc(slices.Clone(n.After), func(a string) bool { return !chosen[a] })
+		out.nodes = append(out.nodes, &part)
+		out.index[n.Name] = &part
+	}
+	return out
+}
+
+// kinds returns the distinct stage names in plan order.
+func (p *Plan) kinds() []string {
+	var kinds []string
+	for _, n := range p.nodes {
+		if !slices.Contains(kinds, n.Kind) {
+			kinds = append(kinds, n.Kind)
+		}
+	}
+	return kinds
+}
+
+// Services returns the distinct services in plan order.
+func (p *Plan) Services() []string {
+	var services []string
+	for _, n := range p.nodes {
+		if !slices.Contains(services, n.Service) {
+			services = append(services, n.Service)
+		}
+	}
+	return services
+}
