@@ -1,0 +1,8 @@
+package server
+
+// Seams for tests of what has no other way in.
+var (
+	ParseToken          = parseToken
+	FormatToken         = formatToken
+	RecoverStreamPanics = recoverStreamPanics
+)
