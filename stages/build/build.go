@@ -1,0 +1,103 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool"
+)
+
+// Options says what to build.
+type Options struct {
+	Service config.Service
+	// Version is stamped into the variable main.version.
+	Version string
+	// Sources are those of the service.
+	Sources *source.Folder
+}
+
+// Stage builds one service. It is a pipeline.Stage, Keyer and Preflighter.
+type Stage struct {
+	o        Options
+	settings config.Stage
+}
+
+// New returns the build stage of a service.
+func New(o Options) *Stage {
+	return &Stage{o: o, settings: o.Service.Stages["build"]}
+}
+
+// Key adds all code: that of tests too, because it is compiled.
+func (s *Stage) Key(ctx context.Context, in *evidence.Inputs) error {
+	tree, err := s.o.Sources.Scan(ctx)
+	if err != nil {
+		return err
+	}
+	tree.Code().AddTo(in)
+	in.Value("version", s.o.Version)
+	in.Value("name", s.o.Service.Name)
+	in.Value("main", s.o.Service.Main)
+	in.Value("platforms", strings.Join(s.o.Service.Platforms, " "))
+	in.Value("setting build.generate", fmt.Sprint(s.generates()))
+	in.Tool("go", gotool.Version())
+	return nil
+}
+
+// Preflight looks for the go command.
+func (s *Stage) Preflight(context.Context) error { return gotool.Require() }
+
+// Run makes the checks and builds the programs.
+func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
+	if err := gotool.Require(); err != nil {
+		return err
+	}
+	tree, err := s.o.Sources.Scan(ctx)
+	if err != nil {
+		return err
+	}
+	job.Say("reading the sources")
+	if err := parse(job.Dir); err != nil {
+		return err
+	}
+	var built []Binary
+	steps := []step{
+		{"go vet", vet},
+		{"go mod", modules},
+		{"programs", func(ctx context.Context, g gotool.Go) (err error) {
+			built, err = s.programs(ctx, g)
+			return err
+		}},
+	}
+	if directives, err := hasDirectives(tree); err != nil {
+		return err
+	} else if directives && s.generates() {
+		steps = append(steps, step{"go generate", generator{tree}.run})
+	}
+	if err := run(ctx, job, steps); err != nil {
+		return err
+	}
+	return s.finish(job, built)
+}
+
+func (s *Stage) generates() bool { return s.settings.Generate == nil || *s.settings.Generate }
+
+// finish writes the manifests and the summary.
+func (s *Stage) finish(job *pipeline.Job, built []Binary) error {
+	if err := s.write(job.Out, built); err != nil {
+		return err
+	}
+	job.Findings.Summary = "library"
+	var parts []string
+	for _, b := range built {
+		parts = append(parts, fmt.Sprintf("%s %.1f MB", b.Platform, float64(b.Size)/1e6))
+	}
+	if len(parts) > 0 {
+		job.Findings.Summary = strings.Join(parts, ", ")
+	}
+	return nil
+}

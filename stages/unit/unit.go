@@ -1,0 +1,156 @@
+package unit
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotest"
+	"gitlab.com/selfcontained/pipeline/stages/gotool"
+)
+
+// ProfileFile is the name of the coverage profile below job.Out.
+const ProfileFile = "coverage.out"
+
+// Options says what to test.
+type Options struct {
+	Service config.Service
+	// Sources are those of the service.
+	Sources *source.Folder
+}
+
+// Stage runs the unit tests of one service. It is a pipeline.Stage, Keyer and
+// Preflighter.
+type Stage struct {
+	sources  *source.Folder
+	settings config.Stage
+}
+
+// New returns the unit stage of a service.
+func New(o Options) *Stage {
+	return &Stage{sources: o.Sources, settings: o.Service.Stages["unit"]}
+}
+
+// Key adds all code, and everything below a testdata folder, documents there
+// included. Tests may read any other file of the module too; a document
+// elsewhere that no go:embed names is not seen, see source.Tree.Code.
+func (s *Stage) Key(ctx context.Context, in *evidence.Inputs) error {
+	tree, err := s.sources.Scan(ctx)
+	if err != nil {
+		return err
+	}
+	code := tree.Code()
+	code.AddTo(in)
+	tree.Filter(func(p string) bool { return source.TestOnly(p) && !code.Has(p) }).AddTo(in)
+	in.Value("setting unit.coverage", fmt.Sprint(s.settings.Coverage))
+	in.Value("setting unit.race", fmt.Sprint(s.settings.Race))
+	for k, v := range s.settings.Env {
+		in.Digest("env "+k, evidence.Sum([]byte(v))) // may be a secret
+	}
+	in.Tool("go", gotool.Version())
+	return nil
+}
+
+// Preflight looks for the go command, and for a C compiler if the race
+// detector is asked for.
+func (s *Stage) Preflight(context.Context) error {
+	if err := gotool.Require(); err != nil {
+		return err
+	}
+	if s.settings.Race {
+		return requireCompiler()
+	}
+	return nil
+}
+
+// Run runs the tests and judges their coverage.
+func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
+	if err := s.Preflight(ctx); err != nil {
+		return err
+	}
+	profile := filepath.Join(job.Out, ProfileFile)
+	res, err := gotest.Run(ctx, job, gotest.Options{
+		Args: s.args(job.Node.Timeout, profile), Env: s.environment(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := res.Err("unit"); err != nil {
+		return err
+	}
+	data, err := os.Open(profile)
+	if err != nil {
+		return fmt.Errorf("read the coverage that go test wrote: %w", err)
+	}
+	defer data.Close()
+	own, err := ownCode(job.Dir)
+	if err != nil {
+		return err
+	}
+	cov, err := Coverage(data, gotool.Module(job.Dir), own)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", ProfileFile, err)
+	}
+	job.Findings.Coverage = cov
+	job.Findings.Summary = res.Summary()
+	if cov.Statements > 0 {
+		job.Findings.Summary += fmt.Sprintf(", coverage %.1f %%", cov.Percent())
+	}
+	return judge(cov, s.settings.Coverage)
+}
+
+// args returns the flags of `go test`. Beyond ten minutes go test needs a
+// timeout of its own; below, its stacks come too late to be of use.
+func (s *Stage) args(timeout time.Duration, profile string) []string {
+	args := []string{"-covermode=atomic", "-coverpkg=./...", "-coverprofile=" + profile}
+	if s.settings.Race {
+		args = append(args, "-race")
+	}
+	if timeout > 10*time.Minute {
+		args = append(args, "-timeout="+timeout.String())
+	}
+	return args
+}
+
+// environment returns the settings' environment, sorted, and cgo for the race
+// detector.
+func (s *Stage) environment() []string {
+	var env []string
+	for k, v := range s.settings.Env {
+		env = append(env, k+"="+v)
+	}
+	slices.Sort(env)
+	if s.settings.Race {
+		env = append(env, "CGO_ENABLED=1")
+	}
+	return env
+}
+
+// requireCompiler looks for what the go command would call: $CC, else clang on
+// macOS and gcc elsewhere.
+func requireCompiler() error {
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "gcc"
+		if runtime.GOOS == "darwin" {
+			cc = "clang"
+		}
+	}
+	if _, err := exec.LookPath(cc); err != nil {
+		return &pipeline.NotTested{
+			Why:    fmt.Sprintf("the race detector needs cgo, and there is no C compiler %q", cc),
+			Remedy: "install a C compiler, or set stages.unit.race to false",
+			Err:    err,
+		}
+	}
+	return nil
+}
