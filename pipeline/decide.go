@@ -38,7 +38,7 @@ const (
 type decider struct {
 	checkout *Checkout
 	store    *evidence.Store
-	force    bool
+	force    func(node string) bool // whether it has to run, verdict or not
 }
 
 // decide looks at one node. outputs gives the outputs of the nodes it needs;
@@ -64,7 +64,7 @@ func (d *decider) decide(ctx context.Context, n *Node, outputs func(node string)
 		return dec, fmt.Errorf("inputs of %s: %w", n.Name, err)
 	}
 	dec.Inputs = in
-	if d.force {
+	if d.force(n.Name) {
 		dec.Reason = reasonForced
 		return dec, nil
 	}

@@ -53,7 +53,8 @@ type Engine struct {
 }
 
 func (e *Engine) decider() *decider {
-	return &decider{checkout: e.Checkout, store: e.Store, force: e.Force}
+	force := func(node string) bool { return e.Force && e.may(node) }
+	return &decider{checkout: e.Checkout, store: e.Store, force: force}
 }
 
 func (e *Engine) now() time.Time {

@@ -196,6 +196,30 @@ func TestToolVersionCountsOnlyWhereItIsSeen(t *testing.T) {
 	}
 }
 
+func TestSecretsAreMaskedInFindingsAndLog(t *testing.T) {
+	t.Parallel()
+	w := newBench(t, Node{Name: "a/unit", Service: "a", Kind: "unit", Stage: stageFunc(func(_ context.Context, job *Job) error {
+		job.Findings.Tests = []Test{{Name: "TestX", Output: "token s3cret-value"}}
+		job.Findings.Issues = []Issue{{Message: "s3cret-value"}}
+		for _, part := range []string{"token s3cr", "et-value\n"} {
+			if _, err := job.Log.Write([]byte(part)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})})
+	r := w.run(t).Result("a/unit")
+	log, err := os.ReadFile(r.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{"log": string(log), "test": r.Findings.Tests[0].Output, "issue": r.Findings.Issues[0].Message} {
+		if !strings.Contains(text, proc.Mask) || strings.Contains(text, "s3cret") {
+			t.Errorf("%s: %q", what, text)
+		}
+	}
+}
+
 func TestFailureSkipsWhatNeedsItAndStopsTheRest(t *testing.T) {
 	t.Parallel()
 	nodes := graph("a/build:", "a/unit: | a/build", "a/container: a/build", "a/module: a/container")
@@ -325,7 +349,7 @@ func TestOnlyNeedsItsInputs(t *testing.T) {
 	}
 	w.Only = nil
 	w.run(t)
-	w.Only, w.Force = []string{"a/container"}, false
+	w.Only, w.Force = []string{"a/container"}, true
 	if r := w.run(t).Result("a/container"); r.Status != Passed {
 		t.Errorf("with its input: %s %q", r.Status, r.Message)
 	}

@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"time"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
+)
 
 // Findings is what a stage found, for the reports: every field is optional.
 // It is kept with the verdict, so that a stage that is up to date still has
@@ -14,6 +18,16 @@ type Findings struct {
 	Issues     []Issue           `json:"issues,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
 	Facts      map[string]string `json:"facts,omitempty"` // "bundle" -> digest, "image size" -> bytes
+}
+
+// mask replaces secrets in everything that a stage took from foreign output.
+func (f *Findings) mask(m *proc.Masker) {
+	for i := range f.Tests {
+		f.Tests[i].Name, f.Tests[i].Output = m.String(f.Tests[i].Name), m.String(f.Tests[i].Output)
+	}
+	for i := range f.Issues {
+		f.Issues[i].Message = m.String(f.Issues[i].Message)
+	}
 }
 
 // Test is the result of one test.

@@ -222,6 +222,7 @@ func (w *worker) runStage(ctx context.Context, job *Job) (err error) {
 }
 
 func (w *worker) resultOf(ctx context.Context, job *Job, err error) Result {
+	job.Findings.mask(w.e.Masker)
 	r := Result{Status: statusOf(err), Message: job.Findings.Summary, Findings: job.Findings}
 	r.Log = filepath.Join(w.dir.dir, filepath.FromSlash(w.node.Name)) + ".log"
 	if err == nil {
@@ -310,7 +311,7 @@ func (w *worker) moved(ctx context.Context, key evidence.Digest) bool {
 		return true
 	}
 	force := *w.decider
-	force.force = true // only the inputs matter
+	force.force = func(string) bool { return true } // only the inputs matter
 	dec, err := force.decide(ctx, w.node, func(node string) ([]evidence.Output, bool) { return w.needs[node], true })
 	return err != nil || dec.Inputs == nil || dec.Inputs.Key() != key
 }

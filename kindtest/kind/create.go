@@ -44,7 +44,7 @@ iptables:
 }
 
 func (p *Provider) recreate(ctx context.Context, e *engine, why string) (*kindtest.Cluster, error) {
-	p.log.printf("deleting cluster %s: %s", p.options.Cluster, why)
+	p.log.printf("deleting it: %s", why)
 	if err := p.remove(ctx, e); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func New(o Options) (*Provider, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	return &Provider{options: o, files: newFiles(o.CacheDir, o.Cluster), log: &logger{out: o.Log}}, nil
+	return &Provider{options: o, files: newFiles(o.CacheDir, o.Cluster), log: newLogger(o.Cluster, o.Log)}, nil
 }
 
 // Name implements kindtest.Provider.
@@ -186,10 +186,11 @@ func (p *Provider) revive(ctx context.Context, e *engine, nodes []nodeContainer)
 		if n.State == "running" {
 			continue
 		}
-		p.log.printf("starting node %s, which is %s", n.Name, n.State)
+		begin := time.Now()
 		if err := e.start(ctx, n.Name); err != nil {
 			return nil, err
 		}
+		p.log.finished("node "+n.Name+", which was "+n.State+", started again", time.Since(begin))
 	}
 	nodes, err := e.nodes(ctx, p.options.Cluster) // for when they were started
 	if err != nil {
@@ -215,6 +216,7 @@ func (p *Provider) finish(ctx context.Context, e *engine, kubeconfig []byte, ima
 	if err := kindtest.WritePrivate(p.files.kubeconfig, kubeconfig); err != nil {
 		return nil, err
 	}
+	begin := time.Now()
 	ready, cancel := context.WithTimeoutCause(ctx, p.options.ReadyTimeout, fmt.Errorf("gave up after %s", p.options.ReadyTimeout))
 	defer cancel()
 	c, err := p.awaitOpen(ready)
@@ -224,6 +226,7 @@ func (p *Provider) finish(ctx context.Context, e *engine, kubeconfig []byte, ima
 	if err := c.WaitSystemSince(ready, started); err != nil {
 		return nil, err
 	}
+	p.log.finished("cluster DNS and service proxy ready", time.Since(begin))
 	return c, p.files.write(state{Phase: phaseReady, Image: image, Engine: e.name, Created: time.Now().UTC()})
 }
 

@@ -1,0 +1,117 @@
+// Package cli is the command line: one file per command. stdout carries
+// results only; progress and errors go to stderr.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
+)
+
+// streams are what a command reads and writes. What passes through them is
+// masked.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	masker   *proc.Masker
+}
+
+// Main runs the program and returns its exit code. args includes the name of
+// the program.
+func Main(args []string, in io.Reader, out, stderr io.Writer) int {
+	if code, done := innerProcess(args); done {
+		return code
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // a second Ctrl-C ends the program at once
+	}()
+	masker := proc.NewMasker(secretsOf(os.Environ())...)
+	s := &streams{in: in, out: masker.Writer(out), err: masker.Writer(stderr), masker: masker}
+	err := execute(ctx, s, args[1:])
+	var stages *stagesError
+	if err != nil && !errors.As(err, &stages) {
+		fmt.Fprintf(s.err, "pipeline: %v\n", err)
+	}
+	closeWriter(s.out)
+	closeWriter(s.err)
+	if ctx.Err() != nil && err != nil {
+		return exitCancelled
+	}
+	return exitCode(err)
+}
+
+func closeWriter(w io.Writer) { _ = w.(io.Closer).Close() }
+
+// execute parses the arguments and runs the command they name.
+func execute(ctx context.Context, s *streams, args []string) error {
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	return root.ExecuteContext(ctx)
+}
+
+func newRoot(s *streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pipeline",
+		Short: "Build, test and release containerised microservices, the same on a laptop and in GitLab",
+		Long: `pipeline runs the stages of a containerised microservice: build, unit, lint,
+container, module and integration, the last one in a namespace of a real
+Kubernetes. What has a verdict for exactly these inputs is not run again.
+
+Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
+3 environment, or something is not tested; 4 a gate refused; 130 cancelled.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cmd.Help()
+		},
+		Args: usageArgs(cobra.NoArgs),
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newRun(s), newPlan(s), newExplain(s), newReport(s), newCluster(s), newSchema(s), newVersion(s))
+	return root
+}
+
+// usageArgs makes a refusal of positional arguments a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// secretsOf returns the values of the environment variables that hold a secret
+// by their name: tokens, passwords, keys, as GitLab and its users name them.
+func secretsOf(environ []string) []string {
+	var secrets []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		name = strings.ToUpper(name)
+		for _, word := range []string{"TOKEN", "PASSWORD", "PASSWD", "SECRET", "PRIVATE_KEY", "SIGNING_KEY"} {
+			// A path to a secret is no secret, and masking it would make
+			// messages about it useless.
+			if strings.Contains(name, word) && !strings.HasPrefix(value, "/") {
+				secrets = append(secrets, value)
+			}
+		}
+	}
+	return secrets
+}

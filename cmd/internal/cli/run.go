@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/stages/module"
+)
+
+// runFlags are the flags of `pipeline run`.
+type runFlags struct {
+	selection
+	clusterFlags
+	only, force, keepGoing, asJSON bool
+	jobs                           int
+	runtime                        string
+}
+
+func newRun(s *streams) *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run [STAGE...]",
+		Short: "Run the stages that have no verdict yet",
+		Long: `Run the named stages and what they need, or all. A stage that has a passed
+verdict for exactly these inputs, with its outputs in place, is up to date and
+is not run.`,
+		Example: "  pipeline run\n  pipeline run unit lint\n  pipeline run integration --service cart",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStages(cmd.Context(), s, f, args)
+		},
+	}
+	f.selection.addFlags(cmd)
+	f.clusterFlags.addFlags(cmd)
+	cmd.Flags().BoolVar(&f.only, "only", false, "run only the named stages; what they need must be there (for CI jobs)")
+	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run also what is up to date")
+	cmd.Flags().BoolVarP(&f.keepGoing, "keep-going", "k", false, "start stages also after another one has failed")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON lines on stdout")
+	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: number of processors)")
+	cmd.Flags().StringVar(&f.runtime, "runtime", "", "runtime of the module stage: sandbox, docker or podman")
+	return cmd
+}
+
+func runStages(ctx context.Context, s *streams, f *runFlags, names []string) error {
+	if f.only && len(names) == 0 {
+		return &usageError{fmt.Errorf("--only needs the names of the stages to run")}
+	}
+	sess, err := openSession(ctx, &f.selection)
+	if err != nil {
+		return err
+	}
+	e, err := sess.engine(s, &f.clusterFlags, f.runtime)
+	if err != nil {
+		return err
+	}
+	if e.Plan, err = e.Plan.Select(names...); err != nil {
+		return err
+	}
+	e.Force, e.KeepGoing, e.Jobs = f.force, f.keepGoing, f.jobs
+	if f.only {
+		e.Only = named(e.Plan, names)
+	}
+	e.Observer = newPlainView(s.err, sess.single())
+	if f.asJSON {
+		e.Observer = &jsonView{json.NewEncoder(s.out)}
+	}
+	sess.bury(ctx, s)
+	if !f.asJSON {
+		sess.announce(s)
+	}
+	rec, err := e.Run(ctx)
+	if rec != nil {
+		if reportErr := sess.writeReports(rec); err == nil {
+			err = reportErr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !f.asJSON {
+		fmt.Fprintln(s.out, summary(rec, sess))
+	}
+	if rec.Status.Opens() {
+		return nil
+	}
+	return &stagesError{rec.Status}
+}
+
+// named returns the nodes that the arguments name.
+func named(p *pipeline.Plan, names []string) []string {
+	var nodes []string
+	for _, n := range p.Nodes() {
+		if slices.Contains(names, n.Name) || slices.Contains(names, n.Kind) {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	return nodes
+}
+
+// bury frees what runs left that were killed. Their namespaces are swept when
+// the cluster is used next.
+func (sess *session) bury(ctx context.Context, s *streams) {
+	for _, id := range sess.checkout.DeadRuns() {
+		killed, err := sess.checkout.Bury(id)
+		err = errors.Join(err, module.Sweep(ctx, id))
+		fmt.Fprintf(s.err, "run %s ended without a clean-up: freed what it left (%d processes)\n", id, killed)
+		if err != nil {
+			fmt.Fprintf(s.err, "  not all of it: %v\n", err)
+		}
+	}
+}
+
+// announce says what is going to be looked at.
+func (sess *session) announce(s *streams) {
+	for _, svc := range sess.services {
+		fmt.Fprintf(s.err, "%s %s (%s)\n", svc.Name, svc.version, relative(svc.Dir))
+	}
+}
+
+// summary is the one line that tells how the run went.
+func summary(rec *pipeline.Record, sess *session) string {
+	counts := map[string]int{}
+	var order []string
+	for _, r := range rec.Results {
+		state := string(r.Status)
+		if r.UpToDate && r.Status == pipeline.Passed {
+			state = "up to date"
+		}
+		if counts[state] == 0 {
+			order = append(order, state)
+		}
+		counts[state]++
+	}
+	var parts []string
+	for _, state := range order {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+	}
+	line := fmt.Sprintf("%s in %s: %s", rec.Status, seconds(rec.Ended.Sub(rec.Started)), strings.Join(parts, ", "))
+	return line + "; report: " + relative(filepath.Join(sess.checkout.Reports(), "summary.md"))
+}

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/spf13/cobra"
+
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/pipeline/gitrepo"
+	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/release/version"
+)
+
+// selection are the flags of all commands that look at services.
+type selection struct {
+	dir      string
+	services []string
+	version  string
+}
+
+func (sel *selection) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&sel.dir, "dir", "C", ".", "folder of the service, or of several")
+	cmd.Flags().StringSliceVar(&sel.services, "service", nil, "only this service (may be repeated)")
+	cmd.Flags().StringVar(&sel.version, "version", "", "version to stamp, instead of the one that git asks for")
+}
+
+// session is what a command knows of the services that it works on.
+type session struct {
+	root     string // top folder of the checkout
+	cache    string // folder that all checkouts share
+	checkout *pipeline.Checkout
+	store    *evidence.Store
+	services []*service
+}
+
+// service is one service with its sources and the version it is built as.
+type service struct {
+	*config.Service
+	sources *source.Folder
+	version string
+}
+
+func openSession(ctx context.Context, sel *selection) (*session, error) {
+	dir, err := filepath.Abs(sel.dir)
+	if err != nil {
+		return nil, err
+	}
+	configs, err := config.Discover(dir)
+	if err != nil {
+		return nil, discoverError(err)
+	}
+	if configs, err = choose(configs, sel.services); err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	root := gitrepo.Root(dir)
+	if root == "" {
+		root = dir
+	}
+	s := &session{root: root, cache: cache, checkout: pipeline.OpenCheckout(root), store: evidence.Open(cache)}
+	for _, c := range configs {
+		svc := &service{Service: c, sources: source.Open(c.Dir)}
+		if svc.version, err = candidate(ctx, svc, sel.version); err != nil {
+			return nil, err
+		}
+		s.services = append(s.services, svc)
+	}
+	return s, nil
+}
+
+// discoverError makes "there is no service" a usage error.
+func discoverError(err error) error {
+	var none *config.NoService
+	if errors.As(err, &none) || errors.Is(err, fs.ErrNotExist) {
+		return &usageError{err}
+	}
+	return err
+}
+
+func choose(all []*config.Service, names []string) ([]*config.Service, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var known []string
+	for _, c := range all {
+		known = append(known, c.Name)
+	}
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			return nil, &usageError{fmt.Errorf("no service %q here; there are %s", n, strings.Join(known, ", "))}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c *config.Service) bool { return !slices.Contains(names, c.Name) }), nil
+}
+
+// cacheDir returns the folder that all checkouts of this user share.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("PIPELINE_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a cache folder: %w; set PIPELINE_CACHE to a folder that can be written", err)
+	}
+	return filepath.Join(base, "pipeline"), nil
+}
+
+// candidate returns the version that the service is built as.
+func candidate(ctx context.Context, svc *service, override string) (string, error) {
+	if override != "" {
+		if _, err := semver.StrictNewVersion(override); err != nil {
+			return "", &usageError{fmt.Errorf("--version %q: %w; expected a version like 1.4.2 or 1.4.2-rc.1", override, err)}
+		}
+		return override, nil
+	}
+	tree, err := svc.sources.Scan(ctx)
+	if err != nil {
+		return "", err
+	}
+	state := version.State{Prefix: svc.Release.TagPrefix, Content: tree.Shipped().Digest().Hex()}
+	if err := readHistory(ctx, svc, &state); err != nil {
+		return "", err
+	}
+	return version.Candidate(state), nil
+}
+
+// readHistory fills in what git knows; without a repository that is nothing.
+func readHistory(ctx context.Context, svc *service, state *version.State) error {
+	repo, err := gitrepo.Open(svc.Dir)
+	if errors.Is(err, gitrepo.ErrNoRepository) {
+		return nil
+	}
+	head, err := repo.Head(ctx, svc.Dir)
+	if errors.Is(err, gitrepo.ErrNoRepository) || err == nil && head.Commit == "" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the git repository: %w", err)
+	}
+	if state.Tags, err = repo.Tags(ctx, head.Commit, state.Prefix); err != nil {
+		return err
+	}
+	from := ""
+	if last := version.Last(state.Tags, state.Prefix); last != nil {
+		from = state.Prefix + last.String()
+	}
+	commits, err := repo.Log(ctx, from, head.Commit, svc.Dir)
+	for _, c := range commits {
+		state.Commits = append(state.Commits, version.Commit{Subject: c.Subject, Body: c.Body})
+	}
+	state.Release = !head.Dirty && branchOf(head) == svc.Release.Branch
+	return err
+}
+
+// branchOf returns the branch; in a GitLab job, where the head is detached, the
+// one that the job is for.
+func branchOf(head gitrepo.Head) string {
+	if head.Branch == "" && os.Getenv("GITLAB_CI") != "" {
+		return os.Getenv("CI_COMMIT_BRANCH")
+	}
+	return head.Branch
+}
+
+// single reports whether names of stages can do without the service's.
+func (s *session) single() bool { return len(s.services) == 1 }

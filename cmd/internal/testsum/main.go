@@ -1,0 +1,31 @@
+// Command testsum reads the output of `go test -json` runs, prints it as text
+// and ends with one line of counts. It exits with 1 when a test failed, a
+// package did not build, or nothing was executed.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"gitlab.com/selfcontained/pipeline/stages/gotest"
+)
+
+func main() { os.Exit(sum(os.Stdin, os.Stdout)) }
+
+func sum(in io.Reader, out io.Writer) int {
+	r, err := gotest.Parse(in, out)
+	if err != nil {
+		fmt.Fprintln(out, "testsum:", err)
+		return 1
+	}
+	if f := r.Failure(); f != nil {
+		fmt.Fprintf(out, "\n%s\n%s\n\n", f.Summary, f.Cause)
+	}
+	// A package that did not build counts as one failure in r.Failed.
+	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, r.Failed, r.Skipped)
+	if r.Failure() != nil || r.Failed > 0 || r.Executed() == 0 {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,220 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gitlab.com/selfcontained/pipeline/kindtest"
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/stages/container"
+)
+
+// deployment is one installation of the service and its neighbours.
+type deployment struct {
+	stage  *Stage
+	job    *pipeline.Job
+	lease  *kindtest.Lease
+	bundle *container.Bundle
+	laps   *laps
+
+	loaded   kindtest.Loaded // the service's image in the cluster
+	ca       string          // path of the authority's certificate
+	siblings []string        // services installed beside
+}
+
+// install brings the image into the cluster and creates everything; it does
+// not wait until it is ready.
+func (d *deployment) install(ctx context.Context) error {
+	if err := d.secret(ctx); err != nil {
+		return err
+	}
+	for i := range d.stage.o.Service.Integration.With {
+		if err := d.neighbour(ctx, &d.stage.o.Service.Integration.With[i]); err != nil {
+			return err
+		}
+	}
+	folder, _ := d.job.Need("container")
+	var err error
+	if d.loaded, err = d.installBundle(ctx, &d.stage.o.Service, folder, d.bundle); err != nil {
+		return err
+	}
+	d.laps.done("installed " + d.loaded.Ref)
+	return nil
+}
+
+// secret makes the key pair of the lease; the authority's certificate is what
+// tests verify with.
+func (d *deployment) secret(ctx context.Context) error {
+	hosts := []string{d.stage.o.Service.Name}
+	for _, w := range d.stage.o.Service.Integration.With {
+		hosts = append(hosts, releaseName(&w))
+	}
+	ca, err := d.lease.TLS(ctx, tlsSecret, hosts)
+	if err != nil {
+		return err
+	}
+	d.ca = filepath.Join(d.job.Scratch, "ca.crt")
+	return os.WriteFile(d.ca, ca, 0o644)
+}
+
+// releaseName is the name under which a neighbour is installed.
+func releaseName(w *config.With) string {
+	for _, name := range []string{w.Name, w.Service, filepath.Base(w.Chart), filepath.Base(w.Manifests)} {
+		if name != "" && name != "." {
+			return strings.TrimSuffix(name, ".tgz")
+		}
+	}
+	return "neighbour"
+}
+
+// neighbour installs what stands beside the service.
+func (d *deployment) neighbour(ctx context.Context, w *config.With) error {
+	dir := d.stage.o.Service.Dir
+	switch {
+	case w.Service != "":
+		return d.sibling(ctx, w)
+	case w.Chart != "":
+		return d.lease.InstallChart(ctx, kindtest.Chart{
+			Release: releaseName(w), Path: filepath.Join(dir, w.Chart), Values: w.Values,
+		})
+	}
+	return d.applyPath(ctx, filepath.Join(dir, w.Manifests), nil)
+}
+
+// sibling installs another service of the system from its bundle.
+func (d *deployment) sibling(ctx context.Context, w *config.With) error {
+	need := w.Service + "/container"
+	folder, ok := d.job.Need(need)
+	if !ok {
+		return &pipeline.NotTested{
+			Why:    fmt.Sprintf("integration.with names the service %s, which is not here", w.Service),
+			Remedy: "run in the folder that holds both services",
+		}
+	}
+	bundle, err := readBundle(d.job, need)
+	if err != nil {
+		return err
+	}
+	for _, svc := range d.stage.o.Siblings {
+		if svc.Name != w.Service {
+			continue
+		}
+		svc.Integration.Values = merge(svc.Integration.Values, w.Values)
+		d.siblings = append(d.siblings, svc.Name)
+		_, err := d.installBundle(ctx, &svc, folder, bundle)
+		return err
+	}
+	return fmt.Errorf("service %s is not configured", w.Service)
+}
+
+// installBundle loads a bundle's image and installs its chart or manifests.
+func (d *deployment) installBundle(ctx context.Context, svc *config.Service, folder string, b *container.Bundle) (kindtest.Loaded, error) {
+	d.job.Say("loading " + b.Name + " " + b.Version)
+	loaded, err := d.lease.Cluster().Load(ctx, filepath.Join(folder, "oci"), string(b.Digest), imageRef(b))
+	if err != nil {
+		return loaded, err
+	}
+	fmt.Fprintf(d.job.Log, "image %s (%s), %d bytes sent\n", loaded.Ref, loaded.Digest, loaded.Sent)
+	if svc.Chart == "" {
+		return loaded, d.applyPath(ctx, filepath.Join(svc.Dir, svc.Manifests), &replacement{name: b.Name, ref: loaded.Ref})
+	}
+	chart, err := os.ReadFile(filepath.Join(folder, "chart.tgz"))
+	if err != nil {
+		return loaded, fmt.Errorf("the bundle of %s has no chart: %w", b.Name, err)
+	}
+	return loaded, d.lease.InstallChart(ctx, kindtest.Chart{
+		Release: b.Name, Archive: chart,
+		Values: merge(svc.Integration.Values, imageValues(loaded.Ref)),
+	})
+}
+
+// applyPath applies a manifest file, or all of a folder in the order of their
+// names.
+func (d *deployment) applyPath(ctx context.Context, path string, image *replacement) error {
+	files := []string{path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		files, _ = filepath.Glob(filepath.Join(path, "*.y*ml"))
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return &pipeline.Failure{Summary: fmt.Sprintf("manifest %v", err)}
+		}
+		if image != nil {
+			data = image.apply(data)
+		}
+		rel, err := filepath.Rel(d.stage.o.Service.Dir, f)
+		if err != nil {
+			rel = f
+		}
+		if err := d.lease.Apply(ctx, rel, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready waits until all that was installed is ready.
+func (d *deployment) ready(ctx context.Context) error {
+	err := d.lease.WaitReady(ctx, kindtest.ReadyOptions{
+		Timeout: d.stage.o.Service.Integration.Ready, Restarts: 2, Progress: d.job.Say,
+	})
+	if err == nil {
+		d.laps.done("ready")
+	}
+	return err
+}
+
+// checkImage makes sure that what runs is what was built: the bytes that were
+// recorded, not something of the same name.
+func (d *deployment) checkImage(ctx context.Context) error {
+	images, err := d.lease.Images(ctx)
+	if err != nil {
+		return err
+	}
+	found := 0
+	for _, i := range images {
+		if i.Image != d.loaded.Ref {
+			continue
+		}
+		same, err := d.lease.Cluster().Runs(ctx, i.ImageID, d.loaded)
+		if err != nil {
+			return err
+		}
+		if !same {
+			return &pipeline.Failure{Summary: fmt.Sprintf("pod %s runs %s, expected %s", i.Pod, i.ImageID, d.loaded.Digest)}
+		}
+		found++
+		fmt.Fprintf(d.job.Log, "pod %s runs %s\n", i.Pod, i.ImageID)
+	}
+	if found == 0 {
+		return &pipeline.Failure{
+			Summary: "no pod runs the image of the bundle",
+			Cause: fmt.Sprintf("The chart has to use the values image.repository and image.tag;\nits pods should run %s, but they run:\n%s",
+				d.loaded.Ref, listImages(images)),
+		}
+	}
+	d.job.Findings.Facts = map[string]string{"image": d.loaded.Digest, "kubernetes": d.lease.Cluster().Version}
+	d.record("image digest", pipeline.TestPassed, 0)
+	return nil
+}
+
+func listImages(images []kindtest.PodImage) string {
+	var b strings.Builder
+	for _, i := range images {
+		fmt.Fprintf(&b, "  %s/%s: %s\n", i.Pod, i.Container, i.Image)
+	}
+	return b.String()
+}
+
+// record adds a built-in check to the findings.
+func (d *deployment) record(name string, status pipeline.TestStatus, took time.Duration) {
+	d.job.Findings.Tests = append(d.job.Findings.Tests, pipeline.Test{
+		Package: "integration", Name: name, Status: status, Time: took,
+	})
+}

@@ -1,0 +1,189 @@
+// Package stages is the catalogue: it turns the configuration of a service
+// into the nodes of a plan. Each kind of stage is a package of its own below
+// this one; what they have in common is pipeline.Stage.
+package stages
+
+import (
+	"slices"
+	"time"
+
+	"gitlab.com/selfcontained/pipeline/kindtest"
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/bench"
+	"gitlab.com/selfcontained/pipeline/stages/build"
+	"gitlab.com/selfcontained/pipeline/stages/command"
+	"gitlab.com/selfcontained/pipeline/stages/container"
+	"gitlab.com/selfcontained/pipeline/stages/integration"
+	"gitlab.com/selfcontained/pipeline/stages/lint"
+	"gitlab.com/selfcontained/pipeline/stages/module"
+	"gitlab.com/selfcontained/pipeline/stages/unit"
+)
+
+// Options are what the stages of a service need to know beside its
+// configuration.
+type Options struct {
+	Service config.Service
+	Version string
+	Sources *source.Folder
+	// Others are all services of the plan.
+	Others []config.Service
+	// Cache is a folder for tools and downloads that all checkouts share.
+	Cache string
+	// Runtime of the module stage; empty is the first that works.
+	Runtime string
+	// Provider, Kubernetes, WaitCleanup: see integration.Options.
+	Provider    kindtest.Provider
+	Kubernetes  string
+	WaitCleanup bool
+}
+
+// defaultTimeout bounds a stage that says nothing else: long enough for any
+// honest one, short enough that a hanging job ends before CI's patience does.
+const defaultTimeout = 30 * time.Minute
+
+// place is the position of a built-in stage in the graph.
+type place struct {
+	kind         string
+	needs, after []string
+	onDemand     bool
+}
+
+// places is the graph of the built-in stages. Unit tests, lint and the
+// container do not wait for one another; integration waits for the module
+// stage, because what does not start alone will not start in a cluster.
+func places() []place {
+	return []place{
+		{kind: "build"},
+		{kind: "unit", after: []string{"build"}},
+		{kind: "lint", after: []string{"build"}},
+		{kind: "container", needs: []string{"build"}},
+		{kind: "module", needs: []string{"container"}},
+		{kind: "integration", needs: []string{"container"}, after: []string{"module"}},
+		{kind: "bench", after: []string{"build"}, onDemand: true},
+	}
+}
+
+// Nodes returns the nodes of one service: the built-in stages, or the commands
+// that replace them, and the service's own.
+func Nodes(o Options) []pipeline.Node {
+	var nodes []pipeline.Node
+	for _, p := range places() {
+		nodes = append(nodes, o.node(p))
+	}
+	for _, kind := range o.ownStages() {
+		nodes = append(nodes, o.node(place{kind: kind}))
+	}
+	return nodes
+}
+
+// ownStages returns the stages that only the configuration knows, sorted.
+func (o Options) ownStages() []string {
+	var own []string
+	for kind := range o.Service.Stages {
+		if !slices.Contains(config.Builtin(), kind) {
+			own = append(own, kind)
+		}
+	}
+	slices.Sort(own)
+	return own
+}
+
+func (o Options) node(p place) pipeline.Node {
+	settings := o.Service.Stages[p.kind]
+	n := pipeline.Node{
+		Name: o.Service.Name + "/" + p.kind, Service: o.Service.Name, Kind: p.kind, Dir: o.Service.Dir,
+		Needs: o.qualify(p.needs, settings.Needs), After: o.qualify(p.after, settings.After),
+		OnDemand: p.onDemand, Timeout: settings.Timeout, Retries: 1,
+	}
+	if p.kind == "integration" {
+		n.Needs = append(n.Needs, o.neighbours()...)
+	}
+	if n.Timeout == 0 {
+		n.Timeout = defaultTimeout
+	}
+	if w := settings.Waive; w != nil {
+		n.Waive = &pipeline.Waiver{Reason: w.Reason, Until: w.Until}
+	}
+	n.Stage = o.stage(p.kind, settings)
+	return n
+}
+
+// qualify makes names of nodes out of names of stages, each once.
+func (o Options) qualify(lists ...[]string) []string {
+	var names []string
+	for _, kind := range slices.Concat(lists...) {
+		if name := o.Service.Name + "/" + kind; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// neighbours are the containers of the services that are installed beside.
+func (o Options) neighbours() []string {
+	var names []string
+	for _, w := range o.Service.Integration.With {
+		known := slices.ContainsFunc(o.Others, func(s config.Service) bool { return s.Name == w.Service })
+		if name := w.Service + "/container"; known && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (o Options) stage(kind string, settings config.Stage) pipeline.Stage {
+	if len(settings.Command) > 0 {
+		return command.New(command.Options{Service: o.Service, Kind: kind, Sources: o.Sources, Version: o.stamped(kind)})
+	}
+	switch kind {
+	case "build":
+		return build.New(build.Options{Service: o.Service, Version: o.Version, Sources: o.Sources})
+	case "unit":
+		return unit.New(unit.Options{Service: o.Service, Sources: o.Sources})
+	case "lint":
+		return lint.New(lint.Options{Service: o.Service, Sources: o.Sources, CacheDir: o.Cache})
+	case "container":
+		return container.New(container.Options{Service: o.Service, Version: o.Version, Sources: o.Sources, Ports: o.ports()})
+	case "module":
+		return module.New(module.Options{Service: o.Service.Name, Dir: o.Service.Dir, Settings: o.moduleSettings(), Version: o.Version, Sources: o.Sources})
+	case "integration":
+		return integration.New(integration.Options{
+			Service: o.Service, Siblings: o.Others, Sources: o.Sources,
+			Provider: o.Provider, Kubernetes: o.Kubernetes, WaitCleanup: o.WaitCleanup,
+		})
+	}
+	return bench.New(bench.Options{Service: o.Service, Sources: o.Sources})
+}
+
+// stamped is the version for a command: only what makes the bundle needs it,
+// and it would make any other run again with every change.
+func (o Options) stamped(kind string) string {
+	if kind == "build" || kind == "container" {
+		return o.Version
+	}
+	return ""
+}
+
+// moduleSettings are those of the configuration with the runtime of the
+// command line.
+func (o Options) moduleSettings() config.Stage {
+	settings := o.Service.Stages["module"]
+	if o.Runtime != "" {
+		settings.Runtime = o.Runtime
+	}
+	return settings
+}
+
+// ports are what the image exposes: its own list, else the port at which the
+// module stage reaches the service.
+func (o Options) ports() []int {
+	if len(o.Service.Image.Ports) > 0 {
+		return o.Service.Image.Ports
+	}
+	if p := o.Service.Stages["module"].Port; p != 0 {
+		return []int{p}
+	}
+	return nil
+}
