@@ -14,6 +14,10 @@ type ReadyOptions struct {
 	// Restarts is after how many restarts a crash loop is hopeless; 3 if
 	// zero, which a container that ends at once reaches after about 30 s.
 	Restarts int32
+	// MaxGrace bounds how long is waited for other objects to solve a problem
+	// that looks hopeless: the Secret, the quota or the registry that still has
+	// to come. If zero, 10 to 20 seconds, depending on the problem.
+	MaxGrace time.Duration
 	// Progress, if set, is told in one line what is waited for whenever that
 	// changes. It is called from one goroutine.
 	Progress func(string)
@@ -86,6 +90,7 @@ func (w *readyWait) run(ctx context.Context) (hopeless bool, err error) {
 			return false, nil
 		}
 		w.progress(d)
+		w.options.shorten(d)
 		found, next := d.hopeless(time.Now(), w.since)
 		if found != nil {
 			return true, nil
@@ -93,6 +98,16 @@ func (w *readyWait) run(ctx context.Context) (hopeless bool, err error) {
 		if err := w.change(ctx, next); err != nil {
 			return false, err
 		}
+	}
+}
+
+// shorten applies MaxGrace.
+func (o ReadyOptions) shorten(d Diagnosis) {
+	if o.MaxGrace == 0 {
+		return
+	}
+	for i := range d.Problems {
+		d.Problems[i].Grace = min(d.Problems[i].Grace, o.MaxGrace)
 	}
 }
 

@@ -69,6 +69,10 @@ type runDir struct {
 	id   string
 	dir  string
 	lock *fileLock
+	// temp is the TMPDIR of the run's commands: theirs and not the system's, so
+	// that what a killed one leaves is found; in the system's, because the paths
+	// of sockets must be short.
+	temp string
 }
 
 // newRun makes the folder of a new run.
@@ -90,7 +94,27 @@ func (c *Checkout) newRun(now time.Time) (*runDir, error) {
 		return nil, fmt.Errorf("lock the new run: %w", err)
 	}
 	r.lock = lock
-	return r, nil
+	return r, r.makeTemp()
+}
+
+// tempName is the file that names the run's folder for temporary files.
+const tempName = "tmpdir"
+
+func (r *runDir) makeTemp() error {
+	r.temp = filepath.Join(os.TempDir(), "pipeline-"+r.id)
+	if err := evidence.WriteFile(filepath.Join(r.dir, tempName), []byte(r.temp)); err != nil {
+		return err
+	}
+	return os.Mkdir(r.temp, 0o700)
+}
+
+// findTemp reads where the temporary files of a run are that another process
+// began.
+func (r *runDir) findTemp() {
+	data, err := os.ReadFile(filepath.Join(r.dir, tempName))
+	if name := string(data); err == nil && filepath.Base(name) == "pipeline-"+r.id {
+		r.temp = name
+	}
 }
 
 func (r *runDir) scratch() string { return filepath.Join(r.dir, "scratch") }
@@ -99,11 +123,18 @@ func (r *runDir) scratch() string { return filepath.Join(r.dir, "scratch") }
 // next one.
 func (r *runDir) finish() error {
 	err := errors.Join(
-		removeAll(r.scratch()),
+		removeAll(r.scratch()), removeTemp(r.temp),
 		os.WriteFile(filepath.Join(r.dir, "finished"), nil, 0o644),
 		os.Remove(filepath.Join(r.dir, "lock")))
 	r.lock.release()
 	return err
+}
+
+func removeTemp(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	return removeAll(dir)
 }
 
 // removeAll is os.RemoveAll that also gets at folders without write permission
@@ -161,6 +192,7 @@ func (c *Checkout) Bury(id string) (int, error) {
 		return killed, err // another process buries it
 	}
 	r.lock = lock
+	r.findTemp()
 	tmp, _ := filepath.Glob(filepath.Join(c.dir, "out", "*", ".new-"+id+"-*"))
 	for _, t := range tmp {
 		err = errors.Join(err, removeAll(t))

@@ -26,6 +26,9 @@ type Job struct {
 	Log io.Writer
 	// Findings is to be filled by the stage.
 	Findings *Findings
+	// Temp is the folder for temporary files of commands; all stages of a run
+	// share it, and it is removed with the run.
+	Temp string
 	// Env is added to the environment of every command.
 	Env []string
 
@@ -54,9 +57,13 @@ func (j *Job) Need(kind string) (dir string, ok bool) {
 // Command returns a command in the service's folder whose output goes to the
 // log.
 func (j *Job) Command(args ...string) proc.Cmd {
+	env := []string{proc.RunVariable + "=" + j.Run}
+	if j.Temp != "" {
+		env = append(env, "TMPDIR="+j.Temp)
+	}
 	return proc.Cmd{
 		Args: args, Dir: j.Dir,
-		Env:    append([]string{proc.RunVariable + "=" + j.Run}, j.Env...),
+		Env:    append(env, j.Env...),
 		Stdout: j.Log, Stderr: j.Log,
 	}
 }

@@ -180,6 +180,7 @@ func (w *worker) newJob() (*Job, func() error, error) {
 	}
 	log := w.e.Masker.Writer(logFile)
 	job := NewJob(n, w.dir.id, n.Dir, out, base, scratch, log, w.needFolders())
+	job.Temp = w.dir.temp
 	job.say = func(text string) {
 		w.rec.event(Event{Type: EventSay, Node: n.Name, Text: w.e.Masker.String(text)})
 	}

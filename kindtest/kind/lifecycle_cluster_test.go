@@ -16,8 +16,8 @@ import (
 // TestLifecycle takes one cluster through what happens to clusters. It needs
 // one of its own.
 func TestLifecycle(t *testing.T) {
-	t.Setenv("PIPELINE_TEST_CLUSTER", "")
-	o := testOptions(t)
+	t.Parallel()
+	o := ownOptions(t, "docker", "podman")
 	p := open(t, o)
 	e, err := p.engine(t.Context())
 	if err != nil {

@@ -1,9 +1,13 @@
 // Package providertest is the conformance suite for implementations of
-// kindtest.Provider. It also proves on a real cluster what package kindtest
-// promises of leases, because only a real one shows it.
+// kindtest.Provider (Run). RunLeases proves what package kindtest promises of
+// leases whichever provider the cluster is from, which only a real one shows.
+//
+// Several suites may run on one cluster at the same time. The functions Engine
+// and NodeImage give tests what a cluster is made of.
 package providertest
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,35 +21,52 @@ import (
 	"gitlab.com/selfcontained/pipeline/kindtest"
 )
 
-// Run runs the suite against a provider. The cluster need not exist before; it
+// Run checks what a provider gives: a cluster that is ready, images in it, and
+// a chart's way from there to an answer. The cluster need not exist before; it
 // is left in place.
 func Run(t *testing.T, p kindtest.Provider) {
+	s := newSuite(t, p)
+	t.Run("Cluster", s.testCluster)
+	t.Run("Load", s.testLoad)
+	t.Run("Install", s.testInstall)
+}
+
+// RunLeases checks leases and what is done in them.
+func RunLeases(t *testing.T, p kindtest.Provider) {
+	s := newSuite(t, p)
+	for name, test := range map[string]func(*testing.T){
+		"Apply": s.testApply, "TLS": s.testTLS, "Lease": s.testLease, "Broken": s.testBroken,
+		"No rights": s.testNoRights, "Few rights": s.testFewRights,
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); test(t) })
+	}
+}
+
+type suite struct {
+	provider kindtest.Provider
+	cluster  *kindtest.Cluster
+	note     string // makes the suite's bundles its own
+	ref      string // under which the first one is loaded
+	bundle   Bundle
+	loaded   kindtest.Loaded
+}
+
+func newSuite(t *testing.T, p kindtest.Provider) *suite {
+	t.Helper()
 	begin := time.Now()
 	c, err := p.Ensure(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("first Ensure: %s", since(begin))
-	s := &suite{provider: p, cluster: c, bundle: BuildBundle(t, "first")}
+	s := &suite{provider: p, cluster: c, note: rand.Text()}
+	s.bundle, s.ref = BuildBundle(t, s.note), "pipeline.local/answer:"+strings.ToLower(s.note)
 	begin = time.Now()
-	if s.loaded, err = c.Load(t.Context(), s.bundle.Layout, s.bundle.Digest, "pipeline.local/answer:1"); err != nil {
+	if s.loaded, err = c.Load(t.Context(), s.bundle.Layout, s.bundle.Digest, s.ref); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("Load: %s, %d bytes", since(begin), s.loaded.Sent)
-	t.Run("Cluster", s.testCluster)
-	t.Run("Load", s.testLoad)
-	t.Run("Install", s.testInstall)
-	t.Run("Apply", s.testApply)
-	t.Run("TLS", s.testTLS)
-	t.Run("Lease", s.testLease)
-	t.Run("Broken", s.testBroken)
-}
-
-type suite struct {
-	provider kindtest.Provider
-	cluster  *kindtest.Cluster
-	bundle   Bundle
-	loaded   kindtest.Loaded
+	return s
 }
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(time.Millisecond) }
@@ -90,14 +111,14 @@ func (s *suite) testCluster(t *testing.T) {
 
 func (s *suite) testLoad(t *testing.T) {
 	begin := time.Now()
-	same, err := s.cluster.Load(t.Context(), s.bundle.Layout, s.bundle.Digest, "pipeline.local/answer:1")
+	same, err := s.cluster.Load(t.Context(), s.bundle.Layout, s.bundle.Digest, s.ref)
 	if err != nil || !same.Skipped {
 		t.Errorf("loaded again: %+v, %v", same, err)
 	}
 	t.Logf("Load again: %s", since(begin))
-	other := BuildBundle(t, "second")
+	other := BuildBundle(t, s.note+" changed")
 	begin = time.Now()
-	loaded, err := s.cluster.Load(t.Context(), other.Layout, other.Digest, "pipeline.local/answer:2")
+	loaded, err := s.cluster.Load(t.Context(), other.Layout, other.Digest, s.ref+"-changed")
 	if err != nil {
 		t.Fatal(err)
 	}
