@@ -10,6 +10,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
 
 const module = `
@@ -38,15 +39,15 @@ func TestB(t *testing.T) { t.Fatal("not a benchmark") }
 
 func run(t *testing.T, dir string) (*pipeline.Job, error) {
 	t.Helper()
-	needGo(t)
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	job, _ := gotooltest.NewJob(t, "bench", dir)
 	service := config.Service{Stages: map[string]config.Stage{"bench": {Count: 2, BenchTime: "1x"}}}
 	return job, New(Options{Service: service, Sources: source.Open(dir)}).Run(t.Context(), job)
 }
 
 func TestBenchmarks(t *testing.T) {
 	t.Parallel()
-	job, err := run(t, write(t, t.TempDir(), module))
+	job, err := run(t, gotooltest.Write(t, t.TempDir(), module))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,18 +62,18 @@ func TestBenchmarks(t *testing.T) {
 
 func TestRed(t *testing.T) {
 	t.Parallel()
-	_, err := run(t, write(t, write(t, t.TempDir(), module),
+	_, err := run(t, gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), module),
 		"-- c/c_test.go --\npackage c\n\nimport \"testing\"\n\nfunc BenchmarkC(b *testing.B) {\n\tb.Fatal(\"broken\")\n}\n"))
 	var f *pipeline.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v is no Failure", err)
 	}
-	contains(t, f.Cause, "--- FAIL: BenchmarkC", "c_test.go:6: broken")
+	gotooltest.Contains(t, f.Cause, "--- FAIL: BenchmarkC", "c_test.go:6: broken")
 }
 
 func TestNone(t *testing.T) {
 	t.Parallel()
-	_, err := run(t, write(t, t.TempDir(), "-- go.mod --\nmodule m\n-- a.go --\npackage m\n"))
+	_, err := run(t, gotooltest.Write(t, t.TempDir(), "-- go.mod --\nmodule m\n-- a.go --\npackage m\n"))
 	var n *pipeline.NotApplicable
 	if !errors.As(err, &n) {
 		t.Fatalf("error %v is no NotApplicable", err)

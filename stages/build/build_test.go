@@ -17,6 +17,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
 
 const program = `
@@ -50,8 +51,8 @@ func service(dir string) config.Service {
 // build builds the service at dir.
 func build(t *testing.T, dir string, change func(*Options)) (*pipeline.Job, error) {
 	t.Helper()
-	needGo(t)
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	job, _ := gotooltest.NewJob(t, "build", dir)
 	o := Options{Service: service(dir), Version: "1.2.3", Sources: source.Open(dir)}
 	if change != nil {
 		change(&o)
@@ -61,7 +62,7 @@ func build(t *testing.T, dir string, change func(*Options)) (*pipeline.Job, erro
 
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	dir := write(t, t.TempDir(), program)
+	dir := gotooltest.Write(t, t.TempDir(), program)
 	job, err := build(t, dir, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +82,7 @@ func TestProgram(t *testing.T) {
 	if err != nil || sum != m.Binaries[0].SHA256 || size != m.Binaries[0].Size {
 		t.Errorf("digest %s %d %v, manifest says %+v", sum, size, err, m.Binaries[0])
 	}
-	contains(t, job.Findings.Summary, "linux/"+runtime.GOARCH, " MB")
+	gotooltest.Contains(t, job.Findings.Summary, "linux/"+runtime.GOARCH, " MB")
 	if runtime.GOOS == "linux" {
 		out, err := exec.Command(filepath.Join(job.Out, m.Binaries[0].Path)).CombinedOutput()
 		if err != nil || string(out) != "hello 1.2.3\n" {
@@ -92,7 +93,7 @@ func TestProgram(t *testing.T) {
 
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	dir := write(t, t.TempDir(), program)
+	dir := gotooltest.Write(t, t.TempDir(), program)
 	if err := os.RemoveAll(filepath.Join(dir, "cmd")); err != nil {
 		t.Fatal(err)
 	}
@@ -156,13 +157,13 @@ func TestRed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := build(t, write(t, write(t, t.TempDir(), program), test.files), nil)
+			_, err := build(t, gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), program), test.files), nil)
 			var f *pipeline.Failure
 			if !errors.As(err, &f) {
 				t.Fatalf("error %v is no Failure", err)
 			}
-			contains(t, f.Summary, test.summary...)
-			contains(t, f.Cause, test.cause...)
+			gotooltest.Contains(t, f.Summary, test.summary...)
+			gotooltest.Contains(t, f.Cause, test.cause...)
 			for _, word := range test.not {
 				if strings.Contains(f.Summary+f.Cause, word) {
 					t.Errorf("%q is named beside the cause:\n%s\n%s", word, f.Summary, f.Cause)
@@ -178,14 +179,14 @@ func TestRed(t *testing.T) {
 // Several things that are wrong are shown together.
 func TestRedTwice(t *testing.T) {
 	t.Parallel()
-	_, err := build(t, write(t, write(t, t.TempDir(), program),
+	_, err := build(t, gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), program),
 		"-- internal/greet/x.go --\npackage greet\n\nimport \"fmt\"\n\n//go:generate go run ./none\nfunc x() { fmt.Printf(\"%d\", \"x\") }\n"), nil)
 	var f *pipeline.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v is no Failure", err)
 	}
-	contains(t, f.Summary, "go vet failed", "go generate failed")
-	contains(t, f.Cause, "internal/greet/x.go:6", "none")
+	gotooltest.Contains(t, f.Summary, "go vet failed", "go generate failed")
+	gotooltest.Contains(t, f.Cause, "internal/greet/x.go:6", "none")
 }
 
 func TestGenerate(t *testing.T) {
@@ -212,7 +213,7 @@ const Made = 7
 -- .gitignore --
 *.log
 `
-	dir := write(t, write(t, t.TempDir(), program), files)
+	dir := gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), program), files)
 	if err := exec.Command("git", "-C", dir, "init", "-q").Run(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("git is not in PATH")
@@ -225,7 +226,7 @@ const Made = 7
 	if _, err := os.Stat(filepath.Join(dir, "made.log")); err == nil {
 		t.Error("the generator ran in the sources")
 	}
-	write(t, dir, "-- made.go --\npackage svc\n\nconst Made = 8\n")
+	gotooltest.Write(t, dir, "-- made.go --\npackage svc\n\nconst Made = 8\n")
 	job, err := build(t, dir, nil)
 	var f *pipeline.Failure
 	if !errors.As(err, &f) {
@@ -235,7 +236,7 @@ const Made = 7
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, string(text), "made.go", "-const Made = 8", "+const Made = 7")
+	gotooltest.Contains(t, string(text), "made.go", "-const Made = 8", "+const Made = 7")
 	if strings.Contains(string(text), "made.log") {
 		t.Error("an ignored file counts")
 	}
@@ -250,7 +251,7 @@ const Made = 7
 // A generator may use a module that go.mod replaces by a folder beside it.
 func TestGenerateWithSibling(t *testing.T) {
 	t.Parallel()
-	root := write(t, t.TempDir(), `
+	root := gotooltest.Write(t, t.TempDir(), `
 -- svc/go.mod --
 module example.com/svc
 
@@ -288,21 +289,21 @@ const Number = "7"
 	if _, err := build(t, filepath.Join(root, "svc"), library); err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, "-- common/common.go --\npackage common\n\nconst Number = \"8\"\n")
+	gotooltest.Write(t, root, "-- common/common.go --\npackage common\n\nconst Number = \"8\"\n")
 	_, err := build(t, filepath.Join(root, "svc"), library)
 	var f *pipeline.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v is no Failure", err)
 	}
-	contains(t, f.Cause, "-const Made = 7", "+const Made = 8")
+	gotooltest.Contains(t, f.Cause, "-const Made = 7", "+const Made = 8")
 }
 
 // A cancelled build is cancelled, not red.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
-	needGo(t)
-	dir := write(t, t.TempDir(), program)
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), program)
+	job, _ := gotooltest.NewJob(t, "build", dir)
 	sources := source.Open(dir)
 	if _, err := sources.Scan(t.Context()); err != nil {
 		t.Fatal(err)
@@ -317,22 +318,22 @@ func TestCancelled(t *testing.T) {
 
 func TestMissingGenerator(t *testing.T) {
 	t.Parallel()
-	_, err := build(t, write(t, write(t, t.TempDir(), program),
+	_, err := build(t, gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), program),
 		"-- gen.go --\npackage svc\n\n//go:generate no-such-generator -x\n"), nil)
 	var n *pipeline.NotTested
 	if !errors.As(err, &n) {
 		t.Fatalf("error %v is no NotTested", err)
 	}
-	contains(t, n.Error(), "no-such-generator", "go tool")
+	gotooltest.Contains(t, n.Error(), "no-such-generator", "go tool")
 }
 
 // The bytes depend neither on place nor on the user's settings.
 func TestReproducible(t *testing.T) {
-	needGo(t)
+	gotooltest.NeedGo(t)
 	if testing.Short() {
 		t.Skip("compiles the runtime for an empty build cache")
 	}
-	first, second := write(t, t.TempDir(), program), write(t, filepath.Join(t.TempDir(), "else", "where"), program)
+	first, second := gotooltest.Write(t, t.TempDir(), program), gotooltest.Write(t, filepath.Join(t.TempDir(), "else", "where"), program)
 	a, err := build(t, first, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -386,7 +387,7 @@ func key(t *testing.T, s *Stage) evidence.Digest {
 // Files of other modules are copied to where go.mod expects them.
 func TestCopyTree(t *testing.T) {
 	t.Parallel()
-	root := write(t, t.TempDir(), "-- shop/svc/go.mod --\nmodule svc\n-- common/a/a.go --\npackage a\n")
+	root := gotooltest.Write(t, t.TempDir(), "-- shop/svc/go.mod --\nmodule svc\n-- common/a/a.go --\npackage a\n")
 	if err := os.Symlink("go.mod", filepath.Join(root, "shop", "svc", "link")); err != nil {
 		t.Fatal(err)
 	}
@@ -415,10 +416,10 @@ func TestCopyTree(t *testing.T) {
 // A document does not change the key, everything else does; neither needs go.
 func TestKey(t *testing.T) {
 	t.Setenv("PATH", "")
-	dir := write(t, t.TempDir(), program)
+	dir := gotooltest.Write(t, t.TempDir(), program)
 	o := Options{Service: service(dir), Version: "1.2.3", Sources: source.Open(dir)}
 	before := key(t, New(o))
-	write(t, dir, "-- README.md --\n# changed\n")
+	gotooltest.Write(t, dir, "-- README.md --\n# changed\n")
 	o.Sources = source.Open(dir)
 	if key(t, New(o)) != before {
 		t.Error("README.md changes the key")
@@ -428,12 +429,12 @@ func TestKey(t *testing.T) {
 		t.Error("the version does not change the key")
 	}
 	o.Version = "1.2.3"
-	write(t, dir, "-- internal/greet/greet.go --\npackage greet\n")
+	gotooltest.Write(t, dir, "-- internal/greet/greet.go --\npackage greet\n")
 	o.Sources = source.Open(dir)
 	if key(t, New(o)) == before {
 		t.Error("a source does not change the key")
 	}
-	job, _ := newJob(t, dir)
+	job, _ := gotooltest.NewJob(t, "build", dir)
 	var n *pipeline.NotTested
 	if err := New(o).Run(t.Context(), job); !errors.As(err, &n) || n.Remedy == "" {
 		t.Errorf("without go: %v", err)

@@ -12,6 +12,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
 
 const module = `
@@ -54,9 +55,9 @@ func TestIntegration(t *testing.T) { t.Log(helper()) }
 
 func TestVetPasses(t *testing.T) {
 	t.Parallel()
-	needGo(t)
-	dir := write(t, t.TempDir(), module)
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), module)
+	job, _ := gotooltest.NewJob(t, "lint", dir)
 	found := &issues{dir: dir}
 	list, err := passes(dir)
 	if err != nil {
@@ -81,15 +82,15 @@ func TestVetPasses(t *testing.T) {
 
 func TestDoesNotCompile(t *testing.T) {
 	t.Parallel()
-	needGo(t)
-	dir := write(t, t.TempDir(), "-- go.mod --\nmodule m\n\ngo 1.24\n-- a.go --\npackage m\n\nfunc A() { nope() }\n")
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), "-- go.mod --\nmodule m\n\ngo 1.24\n-- a.go --\npackage m\n\nfunc A() { nope() }\n")
+	job, _ := gotooltest.NewJob(t, "lint", dir)
 	err := vet(t.Context(), job, pass{packages: []string{"./..."}}, &issues{dir: dir})
 	var f *pipeline.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v is no Failure", err)
 	}
-	contains(t, f.Cause, "a.go:3:12: undefined: nope")
+	gotooltest.Contains(t, f.Cause, "a.go:3:12: undefined: nope")
 }
 
 func TestParseStaticcheck(t *testing.T) {
@@ -124,31 +125,31 @@ func TestParseStaticcheck(t *testing.T) {
 
 // Without a network and without a cached staticcheck the code is not to blame.
 func TestOffline(t *testing.T) {
-	needGo(t)
+	gotooltest.NeedGo(t)
 	t.Setenv("GOPROXY", "off")
 	t.Setenv("GOMODCACHE", t.TempDir())
-	dir := write(t, t.TempDir(), module)
-	job, _ := newJob(t, dir)
+	dir := gotooltest.Write(t, t.TempDir(), module)
+	job, _ := gotooltest.NewJob(t, "lint", dir)
 	err := New(Options{Sources: source.Open(dir), CacheDir: t.TempDir()}).Run(t.Context(), job)
 	var n *pipeline.NotTested
 	if !errors.As(err, &n) {
 		t.Fatalf("error %v is no NotTested", err)
 	}
-	contains(t, n.Error(), "staticcheck "+StaticcheckVersion, "go get -tool")
+	gotooltest.Contains(t, n.Error(), "staticcheck "+StaticcheckVersion, "go get -tool")
 }
 
 // The whole stage. Its first run in a machine's life builds staticcheck; the
 // second one of the test must find it.
 func TestStage(t *testing.T) {
 	t.Parallel()
-	needGo(t)
+	gotooltest.NeedGo(t)
 	if testing.Short() {
 		t.Skip("builds staticcheck")
 	}
-	dir, cache := write(t, t.TempDir(), module), t.TempDir()
+	dir, cache := gotooltest.Write(t, t.TempDir(), module), t.TempDir()
 	service := config.Service{Stages: map[string]config.Stage{"lint": {Checks: []string{"all", "-ST1000", "-ST1020"}}}}
 	run := func() (*pipeline.Job, string, error) {
-		job, log := newJob(t, dir)
+		job, log := gotooltest.NewJob(t, "lint", dir)
 		err := New(Options{Service: service, Sources: source.Open(dir), CacheDir: cache}).Run(t.Context(), job)
 		return job, log.String(), err
 	}
@@ -161,9 +162,9 @@ func TestStage(t *testing.T) {
 	if !errors.As(err, &f) {
 		t.Fatalf("error %v is no Failure\n%s", err, log)
 	}
-	contains(t, log, "go install")
-	contains(t, f.Cause, "a.go:5: ", "(vet/printf)", "a.go:7: func unused is unused (U1000)", "module_test.go:10: empty branch (SA9003)")
-	write(t, dir, "-- a.go --\npackage svc\n\nvar X_y = 1\n-- module_test.go --\npackage svc\n")
+	gotooltest.Contains(t, log, "go install")
+	gotooltest.Contains(t, f.Cause, "a.go:5: ", "(vet/printf)", "a.go:7: func unused is unused (U1000)", "module_test.go:10: empty branch (SA9003)")
+	gotooltest.Write(t, dir, "-- a.go --\npackage svc\n\nvar X_y = 1\n-- module_test.go --\npackage svc\n")
 	job, log, err := run()
 	if err != nil {
 		t.Fatalf("style alone fails: %v\n%s", err, log)

@@ -11,6 +11,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
 
 const module = `
@@ -75,15 +76,15 @@ golden
 
 func run(t *testing.T, dir string, set config.Stage) (*pipeline.Job, error) {
 	t.Helper()
-	needGo(t)
-	job, _ := newJob(t, dir)
+	gotooltest.NeedGo(t)
+	job, _ := gotooltest.NewJob(t, "unit", dir)
 	service := config.Service{Name: "svc", Dir: dir, Stages: map[string]config.Stage{"unit": set}}
 	return job, New(Options{Service: service, Sources: source.Open(dir)}).Run(t.Context(), job)
 }
 
 func TestGreen(t *testing.T) {
 	t.Parallel()
-	job, err := run(t, write(t, t.TempDir(), module), config.Stage{Coverage: 50})
+	job, err := run(t, gotooltest.Write(t, t.TempDir(), module), config.Stage{Coverage: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,16 +109,16 @@ func TestGreen(t *testing.T) {
 // The second run takes the results, and the coverage, from Go's cache.
 func TestCached(t *testing.T) {
 	t.Parallel()
-	dir := write(t, t.TempDir(), module)
+	dir := gotooltest.Write(t, t.TempDir(), module)
 	if _, err := run(t, dir, config.Stage{}); err != nil {
 		t.Fatal(err)
 	}
-	job, log := newJob(t, dir)
+	job, log := gotooltest.NewJob(t, "unit", dir)
 	if err := New(Options{Sources: source.Open(dir)}).Run(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, log.String(), "(cached)")
-	contains(t, job.Findings.Summary, "60.0 %")
+	gotooltest.Contains(t, log.String(), "(cached)")
+	gotooltest.Contains(t, job.Findings.Summary, "60.0 %")
 }
 
 func TestRed(t *testing.T) {
@@ -146,13 +147,13 @@ func TestRed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := run(t, write(t, write(t, t.TempDir(), module), test.files), test.set)
+			_, err := run(t, gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), module), test.files), test.set)
 			var f *pipeline.Failure
 			if !errors.As(err, &f) {
 				t.Fatalf("error %v is no Failure", err)
 			}
-			contains(t, f.Summary, test.summary...)
-			contains(t, f.Cause, test.cause...)
+			gotooltest.Contains(t, f.Summary, test.summary...)
+			gotooltest.Contains(t, f.Cause, test.cause...)
 		})
 	}
 }
@@ -165,7 +166,7 @@ func TestNothingExecuted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := write(t, write(t, t.TempDir(), module), files)
+			dir := gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), module), files)
 			if err := os.Remove(filepath.Join(dir, "a", "a_test.go")); err != nil {
 				t.Fatal(err)
 			}
@@ -174,14 +175,14 @@ func TestNothingExecuted(t *testing.T) {
 			if !errors.As(err, &n) {
 				t.Fatalf("error %v is no NotTested", err)
 			}
-			contains(t, n.Why, "no unit test was executed")
+			gotooltest.Contains(t, n.Why, "no unit test was executed")
 		})
 	}
 }
 
 func TestKey(t *testing.T) {
 	t.Setenv("PATH", "")
-	dir := write(t, t.TempDir(), module)
+	dir := gotooltest.Write(t, t.TempDir(), module)
 	key := func() evidence.Digest {
 		var in evidence.Inputs
 		if err := New(Options{Sources: source.Open(dir)}).Key(t.Context(), &in); err != nil {
@@ -190,25 +191,25 @@ func TestKey(t *testing.T) {
 		return in.Key()
 	}
 	before := key()
-	write(t, dir, "-- README.md --\n# new\n")
+	gotooltest.Write(t, dir, "-- README.md --\n# new\n")
 	if key() != before {
 		t.Error("README.md changes the key")
 	}
-	write(t, dir, "-- b/testdata/golden.md --\nother\n")
+	gotooltest.Write(t, dir, "-- b/testdata/golden.md --\nother\n")
 	if key() == before {
 		t.Error("a golden file does not change the key")
 	}
 }
 
 func TestRaceWithoutCompiler(t *testing.T) {
-	needGo(t)
+	gotooltest.NeedGo(t)
 	t.Setenv("CC", "no-such-compiler")
-	_, err := run(t, write(t, t.TempDir(), module), config.Stage{Race: true})
+	_, err := run(t, gotooltest.Write(t, t.TempDir(), module), config.Stage{Race: true})
 	var n *pipeline.NotTested
 	if !errors.As(err, &n) {
 		t.Fatalf("error %v is no NotTested", err)
 	}
-	contains(t, n.Error(), "no-such-compiler", "stages.unit.race")
+	gotooltest.Contains(t, n.Error(), "no-such-compiler", "stages.unit.race")
 }
 
 // A profile comes from a tool, but the file may be cut.

@@ -1,4 +1,6 @@
-package unit
+// Package gotooltest holds what the tests of Go stages share: small modules on
+// disk, and jobs to run a stage with.
+package gotooltest
 
 import (
 	"bytes"
@@ -13,8 +15,8 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline"
 )
 
-// needGo skips a test, or fails it in CI, where there is no Go.
-func needGo(t *testing.T) {
+// NeedGo skips a test, or fails it in CI, where there is no Go.
+func NeedGo(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -24,8 +26,8 @@ func needGo(t *testing.T) {
 	}
 }
 
-// write unpacks a txtar archive below dir.
-func write(t *testing.T, dir, archive string) string {
+// Write unpacks a txtar archive below dir.
+func Write(t *testing.T, dir, archive string) string {
 	t.Helper()
 	for _, f := range txtar.Parse([]byte(archive)).Files {
 		name := filepath.Join(dir, filepath.FromSlash(f.Name))
@@ -39,11 +41,11 @@ func write(t *testing.T, dir, archive string) string {
 	return dir
 }
 
-// newJob returns a job for the service at dir and its log.
-func newJob(t *testing.T, dir string) (*pipeline.Job, *bytes.Buffer) {
+// NewJob returns a job of a stage for the service at dir, and its log.
+func NewJob(t *testing.T, kind, dir string) (*pipeline.Job, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
-	node := &pipeline.Node{Name: "svc/unit", Service: "svc", Kind: "unit", Dir: dir}
+	node := &pipeline.Node{Name: "svc/" + kind, Service: "svc", Kind: kind, Dir: dir}
 	job := pipeline.NewJob(node, "test", dir, t.TempDir(), t.TempDir(), t.TempDir(), log, nil)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -53,8 +55,8 @@ func newJob(t *testing.T, dir string) (*pipeline.Job, *bytes.Buffer) {
 	return job, log
 }
 
-// contains fails the test unless text has all the words.
-func contains(t *testing.T, text string, words ...string) {
+// Contains fails the test unless text has all the words.
+func Contains(t *testing.T, text string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		if !strings.Contains(text, w) {
