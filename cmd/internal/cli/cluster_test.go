@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/stages/container"
 )
 
 // The tests of this file run in the cluster that `pipeline cluster up` makes,
@@ -269,6 +270,35 @@ func TestPodRunsTheRecordedDigest(t *testing.T) {
 	log, err := os.ReadFile(rec.Result("tiny/integration").Log)
 	if err != nil || !strings.Contains(string(log), "@"+bundle.Digest) {
 		t.Errorf("the log of integration does not show a pod with %s (%v):\n%s", bundle.Digest, err, log)
+	}
+}
+
+// TestNoCredentialInImageOrLog looks for private keys in every layer of stock's
+// bundle and in everything that a run with TLS wrote.
+func TestNoCredentialInImageOrLog(t *testing.T) {
+	c := copyOf(t, stock)
+	if got := c.run(t, "integration", "--force"); got.code != exitOK {
+		t.Fatal(got.text)
+	}
+	state := filepath.Join(c.dir, ".pipeline")
+	found, err := container.Secrets(filepath.Join(state, "out", "stock", "container", "oci"))
+	if err != nil || len(found) > 0 {
+		t.Errorf("in the image: %v (%v)", found, err)
+	}
+	files := 0
+	err = filepath.WalkDir(filepath.Join(state, "runs"), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		data, err := os.ReadFile(name)
+		if strings.Contains(string(data), "PRIVATE KEY-----") {
+			t.Errorf("a private key in %s", name)
+		}
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Errorf("%d files were read: %v", files, err)
 	}
 }
 

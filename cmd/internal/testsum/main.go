@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/stages/gotest"
 )
 
@@ -22,9 +23,14 @@ func sum(in io.Reader, out io.Writer) int {
 	if f := r.Failure(); f != nil {
 		fmt.Fprintf(out, "\n%s\n%s\n\n", f.Summary, f.Cause)
 	}
-	// A package that did not build counts as one failure in r.Failed.
-	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, r.Failed, r.Skipped)
-	if r.Failure() != nil || r.Failed > 0 || r.Executed() == 0 {
+	failed := 0
+	for _, t := range r.Tests {
+		if t.Status == pipeline.TestFailed {
+			failed++ // a package that did not build is one of them
+		}
+	}
+	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, failed, r.Skipped)
+	if r.Failure() != nil || failed > 0 || r.Executed() == 0 {
 		return 1
 	}
 	return 0

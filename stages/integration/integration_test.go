@@ -1,0 +1,158 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/selfcontained/pipeline/kindtest"
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/container"
+	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
+)
+
+func TestImageValuesFollowTheConventionOfHelmCreate(t *testing.T) {
+	t.Parallel()
+	for ref, want := range map[string]map[string]any{
+		"pipeline.local/stock:1.0.0-abc":      {"repository": "pipeline.local/stock", "tag": "1.0.0-abc", "pullPolicy": "IfNotPresent"},
+		"localhost:5000/team/stock@sha256:12": {"repository": "localhost:5000/team/stock", "digest": "sha256:12", "tag": "bundle@sha256:12", "pullPolicy": "IfNotPresent"},
+	} {
+		if diff := cmp.Diff(map[string]any{"image": want}, imageValues(ref)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", ref, diff)
+		}
+	}
+}
+
+func TestImageRefNamesTheContent(t *testing.T) {
+	t.Parallel()
+	b := &container.Bundle{Name: "stock", Version: "1.0.0+build.7", Digest: evidence.Sum([]byte("x"))}
+	if got, want := imageRef(b), "pipeline.local/stock:1.0.0-build.7-"+b.Digest.Short(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestMergeLaysMapsOverMaps(t *testing.T) {
+	t.Parallel()
+	a := map[string]any{"image": map[string]any{"tag": "a", "keep": 1}, "list": []int{1}}
+	b := map[string]any{"image": map[string]any{"tag": "b"}, "list": []int{2}, "new": true}
+	want := map[string]any{"image": map[string]any{"tag": "b", "keep": 1}, "list": []int{2}, "new": true}
+	if diff := cmp.Diff(want, merge(a, b)); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	if a["image"].(map[string]any)["tag"] != "a" {
+		t.Error("merge changed its argument")
+	}
+}
+
+func TestReplacementPutsTheTestedImageIntoManifests(t *testing.T) {
+	t.Parallel()
+	r := &replacement{name: "stock", ref: "pipeline.local/stock:1"}
+	for in, want := range map[string]string{
+		"  image: stock": "  image: pipeline.local/stock:1",
+		"  - image: registry.example.com:5000/a/stock:2.0": "  - image: pipeline.local/stock:1",
+		`  image: "stock@sha256:12"`:                       "  image: pipeline.local/stock:1",
+		"  image: registry.example.com/a/restock:2.0":      "  image: registry.example.com/a/restock:2.0",
+		"  image: stock-cache:1":                           "  image: stock-cache:1",
+		"  imagePullPolicy: stock":                         "  imagePullPolicy: stock",
+	} {
+		if got := string(r.apply([]byte(in))); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// failing is a provider that has no cluster.
+type failing struct{ err error }
+
+func (failing) Name() string                                        { return "none" }
+func (f failing) Ensure(context.Context) (*kindtest.Cluster, error) { return nil, f.err }
+func (failing) Delete(context.Context) error                        { return nil }
+func (failing) ExportLogs(context.Context, string) error            { return nil }
+
+func TestStatusOfFailures(t *testing.T) {
+	t.Parallel()
+	var failure *pipeline.Failure
+	var notTested *pipeline.NotTested
+	for name, c := range map[string]struct {
+		err    error
+		target any
+		text   string
+	}{
+		"environment": {&kindtest.EnvironmentError{What: "no engine", Remedy: "start one"}, &notTested, "no engine; start one"},
+		"permission":  {&kindtest.PermissionError{Action: "create namespaces", Remedy: "ask"}, &notTested, "not allowed to create namespaces"},
+		"chart":       {&kindtest.ChartError{Chart: "c", File: "templates/x.yaml", Line: 3, Msg: "no"}, &failure, "templates/x.yaml:3"},
+		"not ready":   {&kindtest.NotReadyError{}, &failure, ""},
+	} {
+		err := stageError(c.err)
+		if !errors.As(err, c.target) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %T %v, want %T with %q", name, err, err, c.target, c.text)
+		}
+	}
+}
+
+func TestWithoutChartNothingIsTested(t *testing.T) {
+	t.Parallel()
+	job, _ := gotooltest.NewJob(t, "integration", t.TempDir())
+	err := New(Options{Service: config.Service{Name: "svc"}, Provider: failing{}}).Run(t.Context(), job)
+	var notTested *pipeline.NotTested
+	if !errors.As(err, &notTested) || !strings.Contains(notTested.Remedy, "Helm chart") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func key(t *testing.T, dir string, o Options) evidence.Digest {
+	t.Helper()
+	o.Service.Dir, o.Sources = dir, source.Open(dir)
+	in := &evidence.Inputs{}
+	if err := New(o).Key(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	return in.Key()
+}
+
+func TestKeyHasTestsValuesAndDataButNotTheCluster(t *testing.T) {
+	t.Parallel()
+	const module = "-- go.mod --\nmodule m\n-- README.md --\nx\n-- a/a_test.go --\npackage a\n" +
+		"-- test/i_test.go --\n//go:build integration\n\npackage test\n\nimport \"testing\"\n\nfunc TestI(t *testing.T) {}\n-- test/testdata/x --\n1\n"
+	dir := gotooltest.Write(t, t.TempDir(), module)
+	base := key(t, dir, Options{})
+	for change, same := range map[string]bool{
+		"-- README.md --\ny\n":                      true,
+		"-- a/a_test.go --\npackage a // changed\n": true,
+		"-- test/testdata/x --\n2\n":                false,
+		"-- test/helper_test.go --\npackage test\n": false,
+		"-- a/a.go --\npackage a\n":                 false,
+	} {
+		other := gotooltest.Write(t, t.TempDir(), module)
+		gotooltest.Write(t, other, change)
+		if got := key(t, other, Options{}) == base; got != same {
+			t.Errorf("after %q the key is the same: %v, want %v", change, got, same)
+		}
+	}
+	values := Options{Service: config.Service{Integration: config.Integration{Values: map[string]any{"a": 1}}}}
+	if key(t, dir, values) == base {
+		t.Error("values are not part of the key")
+	}
+	if key(t, dir, Options{Provider: failing{}}) != base {
+		t.Error("the cluster is part of the key")
+	}
+}
+
+func TestFirstLines(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{{"a\nb\nc\n", 2, "a\nb"}, {"a\n", 5, "a"}, {"", 3, ""}} {
+		if got := firstLines(c.text, c.n); got != c.want {
+			t.Errorf("firstLines(%q, %d) = %q, want %q", c.text, c.n, got, c.want)
+		}
+	}
+}

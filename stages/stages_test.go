@@ -1,0 +1,92 @@
+package stages
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/stages/command"
+)
+
+func node(t *testing.T, o Options, name string) pipeline.Node {
+	t.Helper()
+	for _, n := range Nodes(o) {
+		if n.Name == name {
+			return n
+		}
+	}
+	t.Fatalf("no node %s", name)
+	return pipeline.Node{}
+}
+
+func TestGraphOfAnOrdinaryService(t *testing.T) {
+	t.Parallel()
+	nodes := Nodes(Options{Service: config.Service{Name: "a"}})
+	got := map[string][2][]string{}
+	for _, n := range nodes {
+		got[n.Name] = [2][]string{n.Needs, n.After}
+	}
+	want := map[string][2][]string{
+		"a/build": {}, "a/unit": {nil, {"a/build"}}, "a/lint": {nil, {"a/build"}}, "a/bench": {nil, {"a/build"}},
+		"a/container": {{"a/build"}, nil}, "a/module": {{"a/container"}, nil}, "a/integration": {{"a/container"}, {"a/module"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("needs and order (-want +got):\n%s", diff)
+	}
+	if _, err := pipeline.NewPlan(nodes); err != nil {
+		t.Error(err)
+	}
+	if n := node(t, Options{Service: config.Service{Name: "a"}}, "a/bench"); !n.OnDemand || n.Timeout != defaultTimeout {
+		t.Errorf("bench: %+v", n)
+	}
+}
+
+func TestCommandsReplaceStagesAndMakeNewOnes(t *testing.T) {
+	t.Parallel()
+	o := Options{Version: "1.0.0", Service: config.Service{Name: "a", Stages: map[string]config.Stage{
+		"build":    {Command: []string{"make"}, Needs: []string{"licences"}},
+		"licences": {Command: []string{"true"}, Timeout: time.Minute},
+	}}}
+	build := node(t, o, "a/build")
+	if _, ok := build.Stage.(*command.Stage); !ok || len(build.Needs) != 1 || build.Needs[0] != "a/licences" {
+		t.Errorf("build is %T and needs %v", build.Stage, build.Needs)
+	}
+	if n := node(t, o, "a/licences"); n.Timeout != time.Minute {
+		t.Errorf("licences: %+v", n)
+	}
+	if o.stamped("build") != "1.0.0" || o.stamped("licences") != "" {
+		t.Error("only what makes the bundle gets the version")
+	}
+}
+
+func TestIntegrationNeedsTheBundlesOfItsNeighbours(t *testing.T) {
+	t.Parallel()
+	o := Options{
+		Service: config.Service{Name: "cart", Integration: config.Integration{With: []config.With{{Service: "stock"}, {Chart: "db"}, {Service: "elsewhere"}}}},
+		Others:  []config.Service{{Name: "cart"}, {Name: "stock"}},
+	}
+	want := []string{"cart/container", "stock/container"}
+	if diff := cmp.Diff(want, node(t, o, "cart/integration").Needs); diff != "" {
+		t.Errorf("needs (-want +got):\n%s", diff)
+	}
+}
+
+func TestPortsOfTheImage(t *testing.T) {
+	t.Parallel()
+	module := map[string]config.Stage{"module": {Port: 8080}}
+	for _, c := range []struct {
+		service config.Service
+		want    []int
+	}{
+		{config.Service{}, nil},
+		{config.Service{Stages: module}, []int{8080}},
+		{config.Service{Stages: module, Image: config.Image{Ports: []int{1, 2}}}, []int{1, 2}},
+	} {
+		if diff := cmp.Diff(c.want, Options{Service: c.service}.ports()); diff != "" {
+			t.Errorf("ports (-want +got):\n%s", diff)
+		}
+	}
+}
