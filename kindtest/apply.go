@@ -16,8 +16,9 @@ var errClusterScoped = errors.New("it is not namespaced, so it would outlive the
 
 // Apply applies the objects in manifests to the lease by server-side apply, in
 // the order of the file. Fields that the cluster does not know are an error.
-// source names the manifests in errors, which are of type *ManifestError. All
-// documents are read and checked before the first is applied.
+// source names the manifests in errors, which are of type *ManifestError, or
+// *PermissionError where the user lacks a right. All documents are read and
+// checked before the first is applied.
 func (l *Lease) Apply(ctx context.Context, source string, manifests []byte) error {
 	documents, err := splitManifests(source, manifests)
 	if err != nil {
@@ -31,7 +32,10 @@ func (l *Lease) Apply(ctx context.Context, source string, manifests []byte) erro
 		}
 	}
 	for i := range documents {
-		if err := l.apply(ctx, &documents[i], mappings[i]); err != nil {
+		switch err := l.apply(ctx, &documents[i], mappings[i]); {
+		case err != nil && missingRight(err) != "":
+			return l.cluster.apiError("apply "+documents[i].name()+" of "+source, err)
+		case err != nil:
 			return documents[i].fail(source, err)
 		}
 	}

@@ -7,14 +7,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
 // TestChartError takes Helm's messages from Helm, so that a new release with
 // other words is noticed.
 func TestChartError(t *testing.T) {
-	lease := &Lease{Namespace: "n", cluster: &Cluster{Version: "v1.36.3", discovery: memory.NewMemCacheClient(fake.NewClientset().Discovery())}}
+	lease := &Lease{Namespace: "n", cluster: &Cluster{Version: "v1.36.3", discovery: newDiscovery(fake.NewClientset().Discovery())}}
 	for _, c := range []struct {
 		name, template, file string
 		line, column         int

@@ -6,7 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -70,7 +69,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 	if c.dynamic, err = dynamic.NewForConfigAndClient(c.config, http); err != nil {
 		return err
 	}
-	c.discovery = memory.NewMemCacheClient(client.Discovery())
+	c.discovery = newDiscovery(client.Discovery())
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(c.discovery)
 	version, err := client.DiscoveryClient.ServerVersionWithContext(ctx)
 	if err != nil {
@@ -94,7 +93,7 @@ func (c *Cluster) Client() kubernetes.Interface { return c.client }
 func (c *Cluster) Load(ctx context.Context, layout, digest, ref string) (Loaded, error) {
 	loaded, err := c.loader.Load(ctx, c, layout, digest, ref)
 	if err != nil {
-		return Loaded{}, fmt.Errorf("load image %s (%s) into cluster %s: %w", ref, digest, c.Name, err)
+		return Loaded{}, c.apiError(fmt.Sprintf("load image %s (%s)", ref, digest), err)
 	}
 	return loaded, nil
 }

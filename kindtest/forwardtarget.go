@@ -31,7 +31,7 @@ type podPort struct {
 func (l *Lease) forwardTarget(ctx context.Context, service, port string) (*forwardTarget, error) {
 	svc, err := l.cluster.client.CoreV1().Services(l.Namespace).Get(ctx, service, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("forward to service %s in namespace %s: %w", service, l.Namespace, err)
+		return nil, l.cluster.apiError("forward to service "+service+" in namespace "+l.Namespace, err)
 	}
 	if len(svc.Spec.Selector) == 0 {
 		return nil, fmt.Errorf("service %s has no selector: there are no pods to forward to", service)

@@ -2,7 +2,6 @@ package kindtest
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,7 +63,7 @@ func ImageDigest(imageID string) string {
 func (l *Lease) pods(ctx context.Context) ([]*corev1.Pod, error) {
 	list, err := l.cluster.client.CoreV1().Pods(l.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list the pods of namespace %s: %w", l.Namespace, err)
+		return nil, l.cluster.apiError("list the pods of namespace "+l.Namespace, err)
 	}
 	var out []*corev1.Pod
 	for i := range list.Items {
@@ -90,7 +89,7 @@ type ServicePort struct {
 func (l *Lease) Services(ctx context.Context) ([]ServiceInfo, error) {
 	list, err := l.cluster.client.CoreV1().Services(l.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("list the services of namespace %s: %w", l.Namespace, err)
+		return nil, l.cluster.apiError("list the services of namespace "+l.Namespace, err)
 	}
 	var out []ServiceInfo
 	for _, s := range list.Items {

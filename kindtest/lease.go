@@ -178,7 +178,7 @@ func (c *Cluster) deleteNamespace(ctx context.Context, name string, uid types.UI
 	case apierrors.IsNotFound(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("delete namespace %s: %w", name, err)
+		return c.apiError("delete namespace "+name, err)
 	case ns.UID != uid || ns.DeletionTimestamp != nil:
 		return nil
 	case ns.Labels[ManagedLabel] != Manager:
@@ -196,28 +196,4 @@ func (c *Cluster) deleteNamespace(ctx context.Context, name string, uid types.UI
 		return fmt.Errorf("delete namespace %s: the cluster accepted it and did not begin", name)
 	}
 	return notFoundIsFine(err)
-}
-
-// PermissionError tells that the cluster's user may not do what a test needs.
-type PermissionError struct {
-	Action string // for example "create namespace pipeline-1a2b"
-	Remedy string
-	Err    error
-}
-
-func (e *PermissionError) Error() string {
-	return fmt.Sprintf("not allowed to %s: %v; %s", e.Action, e.Err, e.Remedy)
-}
-
-func (e *PermissionError) Unwrap() error { return e.Err }
-
-func (c *Cluster) apiError(action string, err error) error {
-	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
-		return fmt.Errorf("%s in cluster %s: %w", action, c.Name, err)
-	}
-	return &PermissionError{
-		Action: action + " in cluster " + c.Name,
-		Err:    err,
-		Remedy: "ask for a ClusterRole with get, list, watch, create and delete on namespaces and the role admin in them, or test in a cluster of your own (integration.cluster: kind)",
-	}
 }

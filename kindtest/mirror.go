@@ -4,13 +4,11 @@ import (
 	"context"
 	"sync"
 
-	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 )
 
 // watched is one kind of object to keep a copy of.
@@ -66,7 +64,7 @@ func trim(o any) any {
 func newMirror(ctx context.Context, kinds []watched) (*mirror, error) {
 	m := &mirror{stores: make(map[string]*mirrorStore), changed: make(chan struct{}, 1), refused: make(chan error, len(kinds))}
 	// client-go would write to stderr what is returned as an error here.
-	ctx = klog.NewContext(ctx, logr.Discard())
+	ctx = quiet(ctx)
 	var listed sync.WaitGroup
 	for _, k := range kinds {
 		listed.Add(1)

@@ -64,15 +64,14 @@ func (w *worker) locked(ctx context.Context) (finished, error) {
 		r := Result{Status: statusOf(w.grounded), Message: w.grounded.Error()}
 		return finished{result: w.waive(r)}, nil
 	}
-	release, waited, err := w.lock(ctx, dec)
+	release, err := w.lock(ctx, dec)
 	if err != nil {
 		return finished{}, err
 	}
 	defer release()
-	if waited {
-		if dec, err = w.decide(ctx); err != nil || dec.UpToDate {
-			return w.upToDate(dec), err
-		}
+	// Whoever had the lock may have done the work.
+	if dec, err = w.decide(ctx); err != nil || dec.UpToDate {
+		return w.upToDate(dec), err
 	}
 	w.rec.event(Event{Type: EventStart, Node: w.node.Name, Text: dec.Reason})
 	return w.attempts(ctx, dec)
@@ -94,8 +93,8 @@ func (w *worker) upToDate(dec Decision) finished {
 }
 
 // lock takes the lock of the node in this checkout and that of its key among
-// all checkouts. waited says that another run held one of them.
-func (w *worker) lock(ctx context.Context, dec Decision) (release func(), waited bool, err error) {
+// all checkouts.
+func (w *worker) lock(ctx context.Context, dec Decision) (release func(), err error) {
 	names := []string{filepath.Join(w.e.Checkout.dir, "locks", fileName(w.node.Name))}
 	if dec.Inputs != nil && w.e.Locks != "" {
 		names = append(names, filepath.Join(w.e.Locks, dec.Inputs.Key().Hex()))
@@ -109,16 +108,15 @@ func (w *worker) lock(ctx context.Context, dec Decision) (release func(), waited
 	}
 	for _, name := range names {
 		l, err := waitLock(ctx, name, owner, func(holder string) {
-			waited = true
 			w.rec.event(Event{Type: EventWait, Node: w.node.Name, Text: "for " + holder})
 		})
 		if err != nil {
 			release()
-			return nil, waited, err
+			return nil, err
 		}
 		locks = append(locks, l)
 	}
-	return release, waited, nil
+	return release, nil
 }
 
 // attempts runs the stage, again where the environment failed for a moment.
@@ -274,7 +272,7 @@ func (w *worker) keep(ctx context.Context, job *Job, dec Decision, r *Result) ([
 	out := w.e.Checkout.Out(w.node.Name)
 	if dec.Inputs == nil || w.moved(ctx, dec.Inputs.Key()) {
 		if dec.Inputs != nil {
-			r.Message += " (not remembered: sources changed meanwhile)"
+			r.Message += " (not remembered: its inputs changed meanwhile)"
 		}
 		return outputs, evidence.ReplaceDir(job.Out, out)
 	}
@@ -303,8 +301,16 @@ func (w *worker) verdict(dec Decision, r *Result, outputs []evidence.Output) (*e
 	}, nil
 }
 
-// moved reports whether the node's inputs are no longer those of the key.
+// moved reports whether the node's inputs are no longer those of the key:
+// sources that were edited, or outputs of a needed stage that another run
+// replaced meanwhile.
 func (w *worker) moved(ctx context.Context, key evidence.Digest) bool {
+	for need, outputs := range w.needs {
+		out := w.e.Checkout.Out(need)
+		if _, _, err := evidence.Verify(out, outputs, evidence.ReadStamps(out+".stamps.json")); err != nil {
+			return true
+		}
+	}
 	if w.e.Refresh == nil {
 		return false
 	}

@@ -21,6 +21,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/kindtest/internal/nodestore"
@@ -129,7 +130,8 @@ type loader struct{ provider *Provider }
 // Load implements kindtest.Loader.
 func (l loader) Load(ctx context.Context, c *kindtest.Cluster, folder, digest, ref string) (kindtest.Loaded, error) {
 	loaded, err := nodestore.Loader{}.Load(ctx, c, folder, digest, ref)
-	if !errors.Is(err, nodestore.ErrNotKind) {
+	// Who may not look at nodes keeps to the registry, if there is one.
+	if !errors.Is(err, nodestore.ErrNotKind) && (!apierrors.IsForbidden(err) || l.provider.options.Registry == "") {
 		return loaded, err
 	}
 	if l.provider.options.Registry == "" {
@@ -145,7 +147,7 @@ func (l loader) Load(ctx context.Context, c *kindtest.Cluster, folder, digest, r
 // digest, so there is nothing to look up.
 func (l loader) Config(ctx context.Context, c *kindtest.Cluster, imageID string) (string, error) {
 	config, err := nodestore.Loader{}.Config(ctx, c, imageID)
-	if errors.Is(err, nodestore.ErrNotKind) {
+	if errors.Is(err, nodestore.ErrNotKind) || apierrors.IsForbidden(err) {
 		return "", nil
 	}
 	return config, err

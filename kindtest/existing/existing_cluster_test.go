@@ -15,7 +15,7 @@ import (
 // are given directly. It is the one that all runs on this machine share.
 func TestConformance(t *testing.T) {
 	k, err := kind.New(kind.Options{
-		Cluster: os.Getenv("PIPELINE_TEST_CLUSTER"), Engine: providertest.Engine(t, "docker", "podman"),
+		Cluster: os.Getenv("PIPELINE_TEST_CLUSTER"), CacheDir: os.Getenv("PIPELINE_CACHE"), Engine: providertest.Engine(t, "docker", "podman"),
 		PickImage: func(_ context.Context, engine string) (string, []string, error) {
 			image, patches := providertest.NodeImage(t, engine)
 			return image, patches, nil

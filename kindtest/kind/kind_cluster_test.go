@@ -18,7 +18,7 @@ import (
 // Only leases are taken in it.
 func sharedOptions(t *testing.T) Options {
 	t.Helper()
-	o := Options{Cluster: os.Getenv("PIPELINE_TEST_CLUSTER"), Engine: providertest.Engine(t, "docker", "podman"), Log: testLog{t}}
+	o := Options{Cluster: os.Getenv("PIPELINE_TEST_CLUSTER"), CacheDir: os.Getenv("PIPELINE_CACHE"), Engine: providertest.Engine(t, "docker", "podman"), Log: testLog{t}}
 	o.PickImage = func(_ context.Context, engine string) (string, []string, error) {
 		image, patches := providertest.NodeImage(t, engine)
 		return image, patches, nil

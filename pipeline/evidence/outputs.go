@@ -13,10 +13,16 @@ func isNotEmpty(err error) bool {
 	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST)
 }
 
-// Stamps remembers for a folder of outputs which files were found to hash
-// right, so that they need not be read again while the file system says that
+// Stamps remembers for the files of a folder which content they were found to
+// have, so that they need not be read again while the file system says that
 // they have not changed.
-type Stamps map[string]Stamp
+type Stamps map[string]Stamped
+
+// Stamped is a file as it was when it was read.
+type Stamped struct {
+	Stamp
+	Digest Digest `json:"digest"`
+}
 
 // ReadStamps reads a stamps file; what cannot be read is empty.
 func ReadStamps(name string) Stamps {
@@ -52,8 +58,8 @@ func Verify(dir string, outputs []Output, known Stamps) (Stamps, bool, error) {
 		}
 		delete(want, rel)
 		st := StampOf(info)
-		now[rel] = st
-		if st.Same(known[rel]) {
+		now[rel] = Stamped{st, o.Digest}
+		if k := known[rel]; st.Same(k.Stamp) && k.Digest == o.Digest {
 			return nil
 		}
 		fresh = true
