@@ -39,6 +39,7 @@ type decider struct {
 	checkout *Checkout
 	store    *evidence.Store
 	force    func(node string) bool // whether it has to run, verdict or not
+	version  string
 }
 
 // decide looks at one node. outputs gives the outputs of the nodes it needs;
@@ -52,6 +53,7 @@ func (d *decider) decide(ctx context.Context, n *Node, outputs func(node string)
 	}
 	in := &evidence.Inputs{}
 	in.Value("stage", n.Name)
+	in.Tool("pipeline", d.version)
 	for _, need := range n.Needs {
 		out, ok := outputs(need)
 		if !ok {

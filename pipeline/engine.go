@@ -40,6 +40,9 @@ type Engine struct {
 	Jobs int
 	// Force runs every stage, verdict or not.
 	Force bool
+	// Version is that of this program: a tool like others, whose verdicts another
+	// version does not take over. Empty when it is not known.
+	Version string
 	// Only, if not empty, are the nodes that may run; all others must be up to
 	// date already.
 	Only []string
@@ -54,7 +57,7 @@ type Engine struct {
 
 func (e *Engine) decider() *decider {
 	force := func(node string) bool { return e.Force && e.may(node) }
-	return &decider{checkout: e.Checkout, store: e.Store, force: force}
+	return &decider{checkout: e.Checkout, store: e.Store, force: force, version: e.Version}
 }
 
 func (e *Engine) now() time.Time {

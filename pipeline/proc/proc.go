@@ -46,7 +46,7 @@ type Cmd struct {
 	Stdin    io.Reader
 	// Stdout and Stderr receive the output as it comes; nil drops it, but the
 	// end of stderr is kept for the error in any case. The same writer for
-	// both is never called concurrently.
+	// both is never called concurrently and sees the order of writing.
 	Stdout, Stderr io.Writer
 	// Grace is the time between SIGTERM and SIGKILL after cancellation; zero
 	// means DefaultGrace.
@@ -182,8 +182,9 @@ func (c Cmd) command(ctx context.Context, tail *tailWriter) *exec.Cmd {
 	if c.Stderr != nil {
 		cmd.Stderr = io.MultiWriter(c.Stderr, tail)
 		if c.Stdout != nil && sameWriter(c.Stdout, c.Stderr) {
-			shared := &lockedWriter{w: c.Stdout}
-			cmd.Stdout, cmd.Stderr = shared, io.MultiWriter(shared, tail)
+			// One pipe for both keeps the order of what the command writes.
+			shared := io.MultiWriter(c.Stdout, tail)
+			cmd.Stdout, cmd.Stderr = shared, shared
 		}
 	}
 	setGroup(cmd)

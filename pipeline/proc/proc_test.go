@@ -85,10 +85,10 @@ func (n *notifyWriter) Write(p []byte) (int, error) {
 func TestSameWriterForBothStreams(t *testing.T) {
 	t.Parallel()
 	var both bytes.Buffer
-	if err := (Cmd{Args: []string{"sh", "-c", "echo a; echo b >&2"}, Stdout: &both, Stderr: &both}).Run(t.Context()); err != nil {
+	if err := (Cmd{Args: []string{"sh", "-c", "echo a; echo b >&2; echo c; echo d >&2"}, Stdout: &both, Stderr: &both}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := both.String(); len(got) != 4 || !strings.Contains(got, "a\n") || !strings.Contains(got, "b\n") {
+	if got := both.String(); got != "a\nb\nc\nd\n" {
 		t.Errorf("output %q", got)
 	}
 }

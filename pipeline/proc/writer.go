@@ -29,18 +29,6 @@ func (t *tailWriter) String() string {
 	return string(t.buf)
 }
 
-// lockedWriter serialises writes of the two output streams.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
-}
-
 // sameWriter compares without panicking on uncomparable writers.
 func sameWriter(a, b io.Writer) (same bool) {
 	defer func() {

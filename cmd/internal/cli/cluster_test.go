@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,7 +17,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 	"gitlab.com/selfcontained/pipeline/stages/container"
 )
 
@@ -336,8 +337,9 @@ func TestKill(t *testing.T) {
 			c.edit(t, "handler.go", "return 2 * n", "return n + n /* "+stage+" */")
 			tmp := t.TempDir()
 			c.env = append(c.env, "TMPDIR="+tmp)
-			before := takeStock(t, tmp)
+			before := c.takeStock(t, tmp)
 			run := c.killIn(t, stage)
+			killed := c.takeStock(t, tmp)
 			got := c.run(t)
 			if got.code != exitOK {
 				t.Fatalf("the run after the kill:\n%s", got.text)
@@ -345,8 +347,8 @@ func TestKill(t *testing.T) {
 			if !strings.Contains(got.text, run) {
 				t.Errorf("the run after the kill does not say that it freed what %s left:\n%s", run, got.text)
 			}
-			after := takeStock(t, tmp)
-			t.Logf("killed in %s: before %v, after %v", stage, before, after)
+			after := c.takeStock(t, tmp)
+			t.Logf("killed in %s: before %+v, just after the kill %+v, after the next run %+v", stage, before, killed, after)
 			if before != after {
 				t.Errorf("before %+v\nafter  %+v", before, after)
 			}
@@ -361,7 +363,7 @@ func TestInterrupt(t *testing.T) {
 	c := copyOf(t, "testdata/tiny")
 	tmp := t.TempDir()
 	c.flags, c.env = []string{"--wait-cleanup"}, append(c.env, "TMPDIR="+tmp)
-	before := takeStock(t, tmp)
+	before := c.takeStock(t, tmp)
 	cmd, _ := c.interruptIn(t, "integration", syscall.SIGINT)
 	if code := cmd.ProcessState.ExitCode(); code != exitCancelled {
 		t.Errorf("exit code %d, want %d", code, exitCancelled)
@@ -370,7 +372,7 @@ func TestInterrupt(t *testing.T) {
 	if err != nil || rec.Status != pipeline.Cancelled || rec.Result("tiny/integration").Status != pipeline.Cancelled {
 		t.Errorf("the record says %+v (%v)", rec, err)
 	}
-	if after := takeStock(t, tmp); before != after {
+	if after := c.takeStock(t, tmp); before != after {
 		t.Errorf("before %+v\nafter  %+v", before, after)
 	}
 	c.checkState(t)
@@ -434,45 +436,53 @@ func busy(e pipeline.Event, stage string) bool {
 	return e.Type == pipeline.EventStart
 }
 
-// inventory is what a run could leave on the machine.
+// inventory is what a checkout's runs could have left on the machine. Other
+// tests may be at work at the same time: only what belongs to these runs counts.
 type inventory struct {
 	mounts, containers, namespaces, temporary, processes int
 }
 
-func takeStock(t *testing.T, tmp string) inventory {
+func (c *checkout) takeStock(t *testing.T, tmp string) inventory {
 	t.Helper()
-	lines := func(args ...string) int {
-		out, err := exec.Command(args[0], args[1:]...).Output()
-		if err != nil {
-			t.Fatalf("%v: %v", args, err)
-		}
-		return len(strings.Fields(string(out)))
-	}
-	leases, err := exec.Command("pipeline", "cluster", "list").Output()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	left, _ := filepath.Glob(filepath.Join(tmp, "*"))
-	return inventory{
-		mounts:     lines("cat", "/proc/self/mountinfo"),
-		containers: lines("docker", "ps", "-aq"),
-		namespaces: strings.Count(string(leases), `"namespace"`),
-		temporary:  len(left),
-		processes:  len(strings.Fields(strayProcesses(t))),
+	stock := inventory{mounts: strings.Count(string(mounts), filepath.Dir(c.dir)), temporary: len(left)}
+	leases := liveLeases(t)
+	runs, _ := filepath.Glob(filepath.Join(c.dir, ".pipeline", "runs", "*"))
+	for _, dir := range runs {
+		run := filepath.Base(dir)
+		out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=pipeline.run="+run).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stock.containers += len(strings.Fields(string(out)))
+		stock.namespaces += leases[run]
+		stock.processes += len(proc.Strays(run))
 	}
+	return stock
 }
 
-// strayProcesses lists the processes that carry the mark of any run.
-func strayProcesses(t *testing.T) string {
+// liveLeases counts the namespaces of each run that are not being deleted.
+func liveLeases(t *testing.T) map[string]int {
 	t.Helper()
-	var pids strings.Builder
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, f := range files {
-		if env, err := os.ReadFile(f); err == nil && strings.Contains(string(env), "\x00PIPELINE_RUN=") {
-			fmt.Fprintln(&pids, filepath.Base(filepath.Dir(f)))
+	out, err := exec.Command("pipeline", "cluster", "list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leases []kindtest.Leased
+	if err := json.Unmarshal(out, &leases); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	live := map[string]int{}
+	for _, l := range leases {
+		if !l.Terminating {
+			live[l.Run]++
 		}
 	}
-	return pids.String()
+	return live
 }
 
 // checkState looks for what a killed run could have left in the checkout.

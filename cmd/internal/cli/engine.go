@@ -35,6 +35,7 @@ func (sess *session) engine(s *streams, f *clusterFlags, runtime string) (*pipel
 	return &pipeline.Engine{
 		Plan: plan, Checkout: sess.checkout, Store: sess.store,
 		Locks: filepath.Join(sess.cache, "locks"), Masker: s.masker, Refresh: sess.refresh,
+		Version: releasedVersion(),
 	}, nil
 }
 

@@ -40,5 +40,16 @@ func ownVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
-	return "(devel)"
+	return unversioned
+}
+
+// unversioned is what Go calls a build that it knows no version of.
+const unversioned = "(devel)"
+
+// releasedVersion is ownVersion, or empty when that says nothing.
+func releasedVersion() string {
+	if v := ownVersion(); v != unversioned {
+		return v
+	}
+	return ""
 }
