@@ -22,7 +22,8 @@ type Job struct {
 	Kept string
 	// Scratch is an empty folder that is removed after the stage.
 	Scratch string
-	// Log is the stage's log. Secrets are masked in it.
+	// Log is the stage's log. Secrets are masked in it. It may be written to
+	// concurrently.
 	Log io.Writer
 	// Findings is to be filled by the stage.
 	Findings *Findings
@@ -68,11 +69,11 @@ func (j *Job) Command(args ...string) proc.Cmd {
 	}
 }
 
-// NewJob returns a job for tests of stages: folders below dir, outputs of
-// needs as given.
+// NewJob returns a job with the given folders and the folders of what it needs,
+// by the name of the stage.
 func NewJob(node *Node, run, dir, out, kept, scratch string, log io.Writer, needs map[string]string) *Job {
 	return &Job{
 		Node: node, Run: run, Dir: dir, Out: out, Kept: kept, Scratch: scratch,
-		Log: log, Findings: &Findings{}, needs: needs,
+		Log: new(proc.Masker).Writer(log), Findings: &Findings{}, needs: needs,
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
 )
 
 const top = "../../.."
@@ -56,6 +59,34 @@ func TestEveryCommandInTheDocsIsInAScript(t *testing.T) {
 	}
 	if found < 5 {
 		t.Errorf("only %d commands were found in the documents", found)
+	}
+}
+
+// TestGitLabFileFitsTheSchema checks .gitlab-ci.yml with GitLab's own schema,
+// which lies where PIPELINE_GITLAB_SPECS says.
+func TestGitLabFileFitsTheSchema(t *testing.T) {
+	t.Parallel()
+	specs := os.Getenv("PIPELINE_GITLAB_SPECS")
+	if specs == "" {
+		t.Skip("PIPELINE_GITLAB_SPECS is not set")
+	}
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(specs, "ci-schema", "ci.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(top, ".gitlab-ci.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file any
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(file); err != nil {
+		t.Error(err)
+	}
+	if err := schema.Validate(map[string]any{"test": map[string]any{"script": 7}}); err == nil {
+		t.Error("the schema accepts anything")
 	}
 }
 

@@ -32,7 +32,7 @@ func scripts(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir, Setup: isolate, RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "service": copyTiny, "replace": replace, "without": without, "commit": commit, "sameTime": sameTime,
+			"exits": exits, "service": copyTiny, "replace": replace, "replaceAll": replaceAll, "without": without, "commit": commit, "sameTime": sameTime,
 		},
 	}
 }
@@ -85,15 +85,21 @@ func testdata(ts *testscript.TestScript) string {
 	return filepath.Join(dir, "testdata")
 }
 
-// replace changes a text in a file: replace FILE OLD NEW. OLD must be there.
-func replace(ts *testscript.TestScript, _ bool, args []string) {
+// replace changes the first place of a text in a file: replace FILE OLD NEW.
+// OLD must be there.
+func replace(ts *testscript.TestScript, _ bool, args []string) { edit(ts, args, 1) }
+
+// replaceAll changes all places.
+func replaceAll(ts *testscript.TestScript, _ bool, args []string) { edit(ts, args, -1) }
+
+func edit(ts *testscript.TestScript, args []string, places int) {
 	name := ts.MkAbs(args[0])
 	old, text := strings.ReplaceAll(args[1], `\n`, "\n"), strings.ReplaceAll(args[2], `\n`, "\n")
 	data := ts.ReadFile(name)
 	if !strings.Contains(data, old) {
 		ts.Fatalf("%s does not contain %q", args[0], old)
 	}
-	ts.Check(os.WriteFile(name, []byte(strings.Replace(data, old, text, 1)), 0o644))
+	ts.Check(os.WriteFile(name, []byte(strings.Replace(data, old, text, places)), 0o644))
 }
 
 // without makes PATH hold nothing but pipeline and the named commands: what
