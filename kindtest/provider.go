@@ -16,6 +16,12 @@ type Provider interface {
 	// is there already. What is wrong with the surroundings is reported as an
 	// *EnvironmentError.
 	Ensure(ctx context.Context) (*Cluster, error)
+	// Attach returns the cluster if it can be used at once, and nil if there is
+	// none; it creates nothing.
+	Attach(ctx context.Context) (*Cluster, error)
+	// Check says quickly, and without creating anything, whether Ensure has a
+	// chance: nil, or the *EnvironmentError that it would return.
+	Check(ctx context.Context) error
 	// Delete removes the cluster and returns nil when there is none. A
 	// provider that did not create the cluster refuses with an
 	// *EnvironmentError.

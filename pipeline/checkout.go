@@ -153,6 +153,15 @@ func removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
+// Record returns the record of a run, or nil when it has none.
+func (c *Checkout) Record(id string) *Record {
+	rec, err := ReadRecord(filepath.Join(c.dir, "runs", id))
+	if err != nil {
+		return nil
+	}
+	return rec
+}
+
 // DeadRuns returns the ids of the runs that ended without a clean-up (killed,
 // power cut), oldest first. The caller frees what they left and then calls
 // Buried.

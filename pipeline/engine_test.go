@@ -444,6 +444,7 @@ func TestDeadRunIsBuried(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.event(Event{Type: EventRun, Run: run.id, Schema: recordSchema, Plan: []string{"a/x"}})
+	rec.event(Event{Type: EventStart, Node: "a/x"})
 	if err := mkdirs(run.scratch()); err != nil {
 		t.Fatal(err)
 	}
@@ -463,7 +464,7 @@ func TestDeadRunIsBuried(t *testing.T) {
 	if dead := c.DeadRuns(); len(dead) != 0 {
 		t.Errorf("still dead: %v", dead)
 	}
-	if read, err := ReadRecord(c.LastRun()); err != nil || read.Plan[0] != "a/x" || !read.Ended.IsZero() {
+	if read, err := ReadRecord(c.LastRun()); err != nil || read.Plan[0] != "a/x" || !read.Ended.IsZero() || !read.Began("x") || read.Began("y") {
 		t.Errorf("the record of the dead run: %+v, %v", read, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,6 +29,13 @@ type Record struct {
 	Ended   time.Time // zero when the run was killed
 	Status  Status
 	Results []Result // in the order in which they finished
+	// Begun has the nodes that began to run, finished or not.
+	Begun []string
+}
+
+// Began reports whether a stage of any service began to run.
+func (r *Record) Began(kind string) bool {
+	return slices.ContainsFunc(r.Begun, func(node string) bool { return strings.HasSuffix(node, "/"+kind) })
 }
 
 // Result returns the result of a node, or nil.
@@ -44,6 +53,8 @@ func (r *Record) apply(e Event) {
 	switch e.Type {
 	case EventRun:
 		r.ID, r.Plan, r.Started = e.Run, e.Plan, e.Time
+	case EventStart:
+		r.Begun = append(r.Begun, e.Node)
 	case EventFinish:
 		r.Results = append(r.Results, *e.Result)
 	case EventEnd:

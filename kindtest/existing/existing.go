@@ -9,6 +9,7 @@ package existing
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -81,6 +82,16 @@ func (p *Provider) Name() string {
 	return "existing-" + p.options.Context
 }
 
+// Attach implements kindtest.Provider: the cluster is there or it is not.
+func (p *Provider) Attach(ctx context.Context) (*kindtest.Cluster, error) { return p.Ensure(ctx) }
+
+// Check implements kindtest.Provider: the kubeconfig can be read and has the
+// context.
+func (p *Provider) Check(context.Context) error {
+	_, err := kindtest.ReduceKubeconfig(p.options.Kubeconfig, p.options.Context)
+	return err
+}
+
 // Ensure implements kindtest.Provider.
 func (p *Provider) Ensure(ctx context.Context) (*kindtest.Cluster, error) {
 	reduced, err := kindtest.ReduceKubeconfig(p.options.Kubeconfig, p.options.Context)
@@ -93,8 +104,8 @@ func (p *Provider) Ensure(ctx context.Context) (*kindtest.Cluster, error) {
 		}
 		return r
 	}, p.Name())
-	// One file for each process: another may use another kubeconfig.
-	path := filepath.Join(p.options.CacheDir, "kube", fmt.Sprintf("%s.%d.kubeconfig", file, os.Getpid()))
+	// One file for each content: another process may use another kubeconfig.
+	path := filepath.Join(p.options.CacheDir, "kube", fmt.Sprintf("%s.%.6x.kubeconfig", file, sha256.Sum256(reduced)))
 	if err := kindtest.WritePrivate(path, reduced); err != nil {
 		return nil, err
 	}

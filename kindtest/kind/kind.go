@@ -121,6 +121,20 @@ func (p *Provider) Ensure(ctx context.Context) (*kindtest.Cluster, error) {
 	return p.establish(ctx, e)
 }
 
+// Attach implements kindtest.Provider.
+func (p *Provider) Attach(ctx context.Context) (*kindtest.Cluster, error) { return p.attach(ctx) }
+
+// Check implements kindtest.Provider: the cluster is there, or an engine that
+// could make it answers.
+func (p *Provider) Check(ctx context.Context) error {
+	c, err := p.attach(ctx)
+	if c != nil || err != nil {
+		return err
+	}
+	_, err = p.engine(ctx)
+	return err
+}
+
 // attach returns the cluster if the files say that it is complete and it is
 // ready, nil if somebody has to look closer.
 func (p *Provider) attach(ctx context.Context) (*kindtest.Cluster, error) {

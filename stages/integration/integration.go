@@ -45,6 +45,10 @@ type Stage struct {
 // New returns the stage.
 func New(o Options) *Stage { return &Stage{o: o} }
 
+// Preflight implements pipeline.Preflighter: it asks for a cluster, or for an
+// engine that could make one.
+func (s *Stage) Preflight(ctx context.Context) error { return stageError(s.o.Provider.Check(ctx)) }
+
 // Run implements pipeline.Stage.
 func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if s.o.Service.Chart == "" && s.o.Service.Manifests == "" {

@@ -72,6 +72,8 @@ type failing struct{ err error }
 
 func (failing) Name() string                                        { return "none" }
 func (f failing) Ensure(context.Context) (*kindtest.Cluster, error) { return nil, f.err }
+func (f failing) Attach(context.Context) (*kindtest.Cluster, error) { return nil, f.err }
+func (f failing) Check(context.Context) error                       { return f.err }
 func (failing) Delete(context.Context) error                        { return nil }
 func (failing) ExportLogs(context.Context, string) error            { return nil }
 
@@ -93,6 +95,18 @@ func TestStatusOfFailures(t *testing.T) {
 		if !errors.As(err, c.target) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %T %v, want %T with %q", name, err, err, c.target, c.text)
 		}
+	}
+}
+
+func TestPreflightSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	err := New(Options{Provider: failing{&kindtest.EnvironmentError{What: "no engine", Remedy: "start one"}}}).Preflight(t.Context())
+	var notTested *pipeline.NotTested
+	if !errors.As(err, &notTested) {
+		t.Errorf("got %v", err)
+	}
+	if err := New(Options{Provider: failing{}}).Preflight(t.Context()); err != nil {
+		t.Errorf("with a cluster: %v", err)
 	}
 }
 

@@ -152,23 +152,27 @@ func newClusterUp(s *streams) *cobra.Command {
 	return cmd
 }
 
+// listLeases prints a JSON list; without a cluster it is empty.
 func listLeases(ctx context.Context, p kindtest.Provider, w io.Writer) error {
-	c, err := p.Ensure(ctx)
+	c, err := p.Attach(ctx)
 	if err != nil {
 		return err
 	}
-	leases, err := c.Leases(ctx)
-	if err != nil {
-		return err
+	leases := []kindtest.Leased{}
+	if c != nil {
+		if leases, err = c.Leases(ctx); err != nil {
+			return err
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(leases)
 }
 
+// sweep deletes the namespaces of runs that are over and prints their names.
 func sweep(ctx context.Context, p kindtest.Provider, w io.Writer) error {
-	c, err := p.Ensure(ctx)
-	if err != nil {
+	c, err := p.Attach(ctx)
+	if c == nil || err != nil {
 		return err
 	}
 	names, err := c.Sweep(ctx)

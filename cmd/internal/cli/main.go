@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,6 +32,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	if code, done := innerProcess(args); done {
 		return code
 	}
+	log.SetOutput(io.Discard) // Helm writes there what it thinks of values
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 	if f.asJSON {
 		e.Observer = &jsonView{json.NewEncoder(s.out)}
 	}
-	sess.bury(ctx, s)
+	sess.bury(ctx, s, &f.clusterFlags)
 	if !f.asJSON {
 		sess.announce(s)
 	}
@@ -104,17 +105,48 @@ func named(p *pipeline.Plan, names []string) []string {
 	return nodes
 }
 
-// bury frees what runs left that were killed. Their namespaces are swept when
-// the cluster is used next.
-func (sess *session) bury(ctx context.Context, s *streams) {
+// bury frees what runs left that were killed: processes, temporary files,
+// containers, and the namespaces of those that had begun to use the cluster.
+func (sess *session) bury(ctx context.Context, s *streams, f *clusterFlags) {
 	for _, id := range sess.checkout.DeadRuns() {
+		rec := sess.checkout.Record(id)
 		killed, err := sess.checkout.Bury(id)
 		err = errors.Join(err, module.Sweep(ctx, id))
 		fmt.Fprintf(s.err, "run %s ended without a clean-up: freed what it left (%d processes)\n", id, killed)
+		if rec != nil && rec.Began("integration") {
+			err = errors.Join(err, sess.sweepClusters(ctx, s, f))
+		}
 		if err != nil {
 			fmt.Fprintf(s.err, "  not all of it: %v\n", err)
 		}
 	}
+}
+
+// sweepClusters deletes the namespaces of dead runs in the clusters that the
+// services use. A cluster that does not answer is none.
+func (sess *session) sweepClusters(ctx context.Context, s *streams, f *clusterFlags) error {
+	var all error
+	for _, svc := range sess.services {
+		p, err := f.cluster(svc.Integration.Cluster).provider(sess.cache, s.err)
+		if err == nil && p.Check(ctx) == nil {
+			err = sweep(ctx, p, prefixWriter{s.err, "  deleted namespace "})
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
+// prefixWriter puts a text before everything that is written at once.
+type prefixWriter struct {
+	w      io.Writer
+	prefix string
+}
+
+func (p prefixWriter) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(p.w, p.prefix+string(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // announce says what is going to be looked at.
