@@ -36,7 +36,7 @@ type Engine struct {
 	Observer Observer
 	Masker   *proc.Masker
 	// Jobs is how many stages run at once; zero is one per processor and at
-	// least two.
+	// least three, because a stage often waits for others than processors.
 	Jobs int
 	// Force runs every stage, verdict or not.
 	Force bool
@@ -71,7 +71,7 @@ func (e *Engine) jobs() int {
 	if e.Jobs > 0 {
 		return e.Jobs
 	}
-	return max(2, runtime.NumCPU())
+	return max(3, runtime.NumCPU())
 }
 
 // Run runs what has no verdict. The record is complete also when stages failed
@@ -116,6 +116,7 @@ type scheduler struct {
 	rec     *recorder
 	decider *decider
 
+	order   []*Node // the next to start first
 	results map[string]Result
 	outputs map[string][]evidence.Output
 	started map[string]bool
@@ -136,7 +137,7 @@ type finished struct {
 
 func newScheduler(e *Engine, dir *runDir, rec *recorder) *scheduler {
 	return &scheduler{
-		e: e, dir: dir, rec: rec, decider: e.decider(),
+		e: e, dir: dir, rec: rec, decider: e.decider(), order: e.Plan.byUrgency(),
 		results: map[string]Result{}, outputs: map[string][]evidence.Output{},
 		started: map[string]bool{}, grounded: map[string]error{}, done: make(chan finished),
 	}
@@ -169,12 +170,12 @@ func (s *scheduler) settle(r Result, outputs []evidence.Output) {
 	s.rec.event(Event{Type: EventFinish, Node: r.Node, Result: &r})
 }
 
-// startReady starts nodes, in the order of the plan, until no slot is free or
-// none is ready, and settles those that cannot run any more.
+// startReady starts nodes, the most urgent first, until no slot is free or none
+// is ready, and settles those that cannot run any more.
 func (s *scheduler) startReady(ctx context.Context) {
 	for again := true; again; {
 		again = false
-		for _, n := range s.e.Plan.nodes {
+		for _, n := range s.order {
 			if s.started[n.Name] {
 				continue
 			}

@@ -79,6 +79,21 @@ func (n *Node) dependencies() []string { return append(slices.Clone(n.Needs), n.
 // Nodes returns the nodes in an order in which they could run one by one.
 func (p *Plan) Nodes() []*Node { return slices.Clone(p.nodes) }
 
+// byUrgency returns the nodes with those first that most others wait for, one
+// after the other; otherwise in plan order. It stays an order in which they
+// could run one by one.
+func (p *Plan) byUrgency() []*Node {
+	height := make(map[string]int, len(p.nodes))
+	for _, n := range slices.Backward(p.nodes) {
+		for _, dep := range n.dependencies() {
+			height[dep] = max(height[dep], height[n.Name]+1)
+		}
+	}
+	nodes := slices.Clone(p.nodes)
+	slices.SortStableFunc(nodes, func(a, b *Node) int { return height[b.Name] - height[a.Name] })
+	return nodes
+}
+
 // Node returns the node of a name, or nil.
 func (p *Plan) Node(name string) *Node { return p.index[name] }
 

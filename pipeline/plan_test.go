@@ -50,6 +50,22 @@ func TestPlanPutsNeedsFirstAndKeepsTheOrderOtherwise(t *testing.T) {
 	}
 }
 
+func TestUrgentIsWhatMostWaitFor(t *testing.T) {
+	t.Parallel()
+	p, err := NewPlan(graph("a/build:", "a/unit: | a/build", "a/lint: | a/build", "a/container: a/build", "a/module: a/container", "a/integration: a/container | a/module"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a/build", "a/container", "a/module", "a/unit", "a/lint", "a/integration"}
+	var got []string
+	for _, n := range p.byUrgency() {
+		got = append(got, n.Name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestPlanRefusesBadGraphs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -24,6 +24,8 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	masker   *proc.Masker
+	// width is that of the terminal that err is, nil when it is none.
+	width func() int
 }
 
 // Main runs the program and returns its exit code. args includes the name of
@@ -40,7 +42,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 		stop() // a second Ctrl-C ends the program at once
 	}()
 	masker := proc.NewMasker(secretsOf(os.Environ())...)
-	s := &streams{in: in, out: masker.Writer(out), err: masker.Writer(stderr), masker: masker}
+	s := &streams{in: in, out: masker.Writer(out), err: masker.Writer(stderr), masker: masker, width: terminalWidth(stderr)}
 	err := execute(ctx, s, args[1:])
 	var stages *stagesError
 	if err != nil && !errors.As(err, &stages) {

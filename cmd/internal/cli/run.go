@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ is not run.`,
 	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run also what is up to date")
 	cmd.Flags().BoolVarP(&f.keepGoing, "keep-going", "k", false, "start stages also after another one has failed")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON lines on stdout")
-	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: number of processors)")
+	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: number of processors, at least 3)")
 	cmd.Flags().StringVar(&f.runtime, "runtime", "", "runtime of the module stage: sandbox, docker or podman")
 	return cmd
 }
@@ -57,6 +58,8 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 	if err != nil {
 		return err
 	}
+	observer, done := f.view(s, sess)
+	defer done()
 	e, err := sess.engine(s, &f.clusterFlags, f.runtime)
 	if err != nil {
 		return err
@@ -68,15 +71,13 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 	if f.only {
 		e.Only = named(e.Plan, names)
 	}
-	e.Observer = newPlainView(s.err, sess.single())
-	if f.asJSON {
-		e.Observer = &jsonView{json.NewEncoder(s.out)}
-	}
+	e.Observer = observer
 	sess.bury(ctx, s, &f.clusterFlags)
 	if !f.asJSON {
 		sess.announce(s)
 	}
 	rec, err := e.Run(ctx)
+	done()
 	if rec != nil {
 		if reportErr := sess.writeReports(rec); err == nil {
 			err = reportErr
@@ -92,6 +93,25 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 		return nil
 	}
 	return &stagesError{rec.Status}
+}
+
+// view returns the observer for a run. done ends it and may be called twice.
+// While a status line is drawn, all else that goes to stderr goes through it.
+func (f *runFlags) view(s *streams, sess *session) (o pipeline.Observer, done func()) {
+	if f.asJSON {
+		return &jsonView{json.NewEncoder(s.out)}, func() {}
+	}
+	plain := newPlainView(s.err, sess.single())
+	if s.width == nil {
+		return plain, func() {}
+	}
+	terminal := s.err
+	v := newStatusView(terminal, plain, s.width)
+	s.err = v
+	return v, sync.OnceFunc(func() {
+		v.close()
+		s.err = terminal
+	})
 }
 
 // named returns the nodes that the arguments name.
