@@ -20,29 +20,6 @@ import (
 // cleanupTime bounds the removal of a cluster after cancellation.
 const cleanupTime = 60 * time.Second
 
-// DefaultPatches makes a cluster of kindest/node start sooner and answer at
-// once, at the price of what a test does not need: etcd's safety when the power
-// fails, and leader election among one.
-func DefaultPatches() []string {
-	return []string{`kind: ClusterConfiguration
-controllerManager:
-  extraArgs:
-    leader-elect: "false"
-    kube-api-qps: "500"
-    kube-api-burst: "1000"
-scheduler:
-  extraArgs:
-    leader-elect: "false"
-etcd:
-  local:
-    extraArgs:
-      unsafe-no-fsync: "true"
-`, `kind: KubeProxyConfiguration
-iptables:
-  minSyncPeriod: 100ms
-`}
-}
-
 func (p *Provider) recreate(ctx context.Context, e *engine, why string) (*kindtest.Cluster, error) {
 	p.log.printf("deleting it: %s", why)
 	if err := p.remove(ctx, e); err != nil {

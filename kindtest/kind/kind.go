@@ -23,6 +23,7 @@ import (
 
 	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/kindtest/internal/nodestore"
+	"gitlab.com/selfcontained/pipeline/kindtest/nodeimage"
 )
 
 // DefaultCluster is the cluster's name if Options has none.
@@ -48,7 +49,7 @@ type Options struct {
 	// $XDG_CACHE_HOME/pipeline if empty.
 	CacheDir string
 	// Patches are kubeadm configuration patches as kind takes them
-	// (kubeadmConfigPatches); DefaultPatches if nil.
+	// (kubeadmConfigPatches); nodeimage.ConfigPatches if nil.
 	Patches []string
 	// Log receives progress in lines; may be nil.
 	Log io.Writer
@@ -82,7 +83,7 @@ func New(o Options) (*Provider, error) {
 		o.CacheDir = filepath.Join(cache, "pipeline")
 	}
 	if o.Patches == nil {
-		o.Patches = DefaultPatches()
+		o.Patches = nodeimage.ConfigPatches(false)
 	}
 	if o.ReadyTimeout == 0 {
 		o.ReadyTimeout = 3 * time.Minute
