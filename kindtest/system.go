@@ -34,7 +34,34 @@ func (c *Cluster) WaitSystem(ctx context.Context) error {
 // WaitSystemSince is WaitSystem for a cluster whose nodes were started at the
 // given time. For some seconds after a restart the API still tells what was
 // true before it, so the system's containers must have been started since.
+//
+// Even then the controllers may first have to notice that the containers were
+// gone; the system counts as up again when it has stayed so for a while.
 func (c *Cluster) WaitSystemSince(ctx context.Context, since time.Time) error {
+	for {
+		if err := c.waitSystem(ctx, since); err != nil {
+			return err
+		}
+		if since.IsZero() || c.staysUp(ctx) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// settled is how long a restarted system must have stayed up.
+const settled = time.Second
+
+// staysUp reports whether the system is up without a break until it counts as
+// settled.
+func (c *Cluster) staysUp(ctx context.Context) bool {
+	until := time.Now().Add(settled)
+	err := wait.PollUntilContextCancel(ctx, readyzInterval, true, func(ctx context.Context) (bool, error) {
+		return time.Now().After(until), c.CheckSystem(ctx)
+	})
+	return err == nil
+}
+
+func (c *Cluster) waitSystem(ctx context.Context, since time.Time) error {
 	state := systemState{since: since.Truncate(time.Second)} // as the API does
 	err := wait.PollUntilContextCancel(ctx, readyzInterval, true, func(ctx context.Context) (bool, error) {
 		state.readyz = c.readyz(ctx)
