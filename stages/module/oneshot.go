@@ -193,7 +193,7 @@ func (c *checks) answersOnce(ctx context.Context, s *started) bool {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		if answers(ctx, s.Addr()) == nil {
+		if answers(ctx, s.Instance, certain) == nil {
 			s.Kill()
 			return true
 		}
@@ -226,10 +226,27 @@ func (c *checks) dryRunArgs() ([]string, error) {
 	return append([]string{flag}, args...), nil
 }
 
-// answers connects and waits for a moment whether the connection stays: what
-// stands before the program (a relay, docker's proxy) accepts in any case, and
-// then closes.
-func answers(ctx context.Context, addr string) error {
+// dialer is an instance that can connect to the port inside without anything in
+// between that accepts in the program's place.
+type dialer interface {
+	Dial(ctx context.Context) (net.Conn, error)
+}
+
+// answers connects to the program. Where something stands before it (docker's
+// proxy) that accepts in any case and then closes, the connection has to stay
+// for a while.
+func answers(ctx context.Context, inst instance.Instance, stays time.Duration) error {
+	if d, ok := inst.(dialer); ok {
+		conn, err := d.Dial(ctx)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	return answersAt(ctx, inst.Addr(), stays)
+}
+
+func answersAt(ctx context.Context, addr string, stays time.Duration) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -246,5 +263,9 @@ func answers(ctx context.Context, addr string) error {
 	return err
 }
 
-// stays is how long a connection must stay to count as taken by the program.
-const stays = 100 * time.Millisecond
+// How long a connection must stay to count as taken by the program: to be ready
+// it may be wrong for once, but nobody must be blamed wrongly for listening.
+const (
+	likely  = 100 * time.Millisecond
+	certain = 2 * time.Second
+)

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"gitlab.com/selfcontained/pipeline/stages/gotool"
+	"gitlab.com/selfcontained/pipeline/stages/module/instance"
 )
 
 func TestParseHelp(t *testing.T) {
@@ -134,7 +135,7 @@ func TestProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.check(t.Context(), addr); (err == nil) != ok {
+		if err := p.check(t.Context(), addressed{addr: addr}); (err == nil) != ok {
 			t.Errorf("%q: %v", setting, err)
 		}
 	}
@@ -161,7 +162,15 @@ func TestAnswersRelay(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	if err := answers(t.Context(), l.Addr().String()); err == nil {
+	if err := answers(t.Context(), addressed{addr: l.Addr().String()}, likely); err == nil {
 		t.Error("a connection that is closed at once counts")
 	}
 }
+
+// addressed is an instance that is nothing but its address.
+type addressed struct {
+	instance.Instance
+	addr string
+}
+
+func (a addressed) Addr() string { return a.addr }

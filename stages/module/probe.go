@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/stages/module/instance"
 )
 
 // probe is one way to ask whether a program is ready.
 type probe struct {
 	name  string
-	check func(ctx context.Context, addr string) error
+	check func(ctx context.Context, inst instance.Instance) error
 }
 
 // probeTime bounds one question.
@@ -27,11 +28,11 @@ func probeOf(setting string) (probe, error) {
 	kind, path, _ := strings.Cut(setting, ":")
 	switch {
 	case setting == "", setting == "tcp":
-		return probe{"tcp", answers}, nil
+		return probe{"tcp", func(ctx context.Context, inst instance.Instance) error { return answers(ctx, inst, likely) }}, nil
 	case setting == "grpc":
-		return probe{"grpc", grpcServing}, nil
+		return probe{"grpc", func(ctx context.Context, inst instance.Instance) error { return grpcServing(ctx, inst.Addr()) }}, nil
 	case kind == "http" && strings.HasPrefix(path, "/"):
-		return probe{setting, func(ctx context.Context, addr string) error { return httpOK(ctx, addr, path) }}, nil
+		return probe{setting, func(ctx context.Context, inst instance.Instance) error { return httpOK(ctx, inst.Addr(), path) }}, nil
 	}
 	return probe{}, &pipeline.NotTested{
 		Why:    fmt.Sprintf("stages.module.ready: %q is no probe", setting),

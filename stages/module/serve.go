@@ -67,7 +67,7 @@ func (c *checks) checkReady(ctx context.Context, s *started, noPort error) error
 	defer tick.Stop()
 	var last error
 	for {
-		err := probe.check(limited, s.Addr())
+		err := probe.check(limited, s.Instance)
 		if err == nil {
 			return nil
 		}

@@ -120,8 +120,8 @@ func (p *process) ended(err error, state *os.ProcessState) {
 	p.setExit(instance.Exit{Code: -1, Err: fmt.Errorf("the sandbox ended: %w", err)})
 }
 
-// dial returns a connection to the port inside.
-func (p *process) dial(ctx context.Context) (net.Conn, error) {
+// Dial connects to the port inside; an error says that nothing listens there.
+func (p *process) Dial(ctx context.Context) (net.Conn, error) {
 	answer := make(chan connection, 1)
 	p.mu.Lock()
 	p.last++

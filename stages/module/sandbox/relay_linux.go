@@ -37,7 +37,7 @@ func (p *process) listen(ctx context.Context) error {
 
 func (p *process) relay(ctx context.Context, outside net.Conn) {
 	defer outside.Close()
-	inside, err := p.dial(ctx)
+	inside, err := p.Dial(ctx)
 	if err != nil {
 		if tcp, ok := outside.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
