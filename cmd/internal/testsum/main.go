@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/stages/gotest"
@@ -25,8 +26,11 @@ func sum(in io.Reader, out io.Writer) int {
 	}
 	failed := 0
 	for _, t := range r.Tests {
-		if t.Status == pipeline.TestFailed {
+		switch t.Status {
+		case pipeline.TestFailed:
 			failed++ // a package that did not build is one of them
+		case pipeline.TestSkipped:
+			fmt.Fprintf(out, "skipped: %s %s: %s\n", t.Package, t.Name, strings.Join(strings.Fields(t.Output), " "))
 		}
 	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, failed, r.Skipped)
