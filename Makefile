@@ -8,7 +8,7 @@ PIPELINE  = $(CURDIR)/bin/pipeline
 .PHONY: build demo clean-demo test check host-down
 
 build:
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/pipeline ./cmd/pipeline
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/pipeline ./cmd/pipeline
 
 # The main job on the example service: six stages, the last one in a real
 # Kubernetes. A second call finds everything up to date.

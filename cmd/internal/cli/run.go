@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/report"
 	"gitlab.com/selfcontained/pipeline/stages/module"
 )
 
@@ -87,6 +88,9 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 		return err
 	}
 	if !f.asJSON {
+		if err := sess.printFigures(s.out, rec); err != nil {
+			return err
+		}
 		fmt.Fprintln(s.out, summary(rec, sess))
 	}
 	if rec.Status.Opens() {
@@ -112,6 +116,16 @@ func (f *runFlags) view(s *streams, sess *session) (o pipeline.Observer, done fu
 		v.close()
 		s.err = terminal
 	})
+}
+
+// printFigures prints what was measured, in the form of `go test -bench`.
+func (sess *session) printFigures(w io.Writer, rec *pipeline.Record) error {
+	for _, r := range rec.Results {
+		if r.Findings != nil && len(r.Findings.Benchmarks) > 0 {
+			return report.Benchmarks(w, sess.reportOf(rec))
+		}
+	}
+	return nil
 }
 
 // named returns the nodes that the arguments name.
