@@ -21,7 +21,7 @@ func listDir(ctx context.Context, dir string) ([]string, error) {
 	var failed *proc.Error
 	switch {
 	case err == nil:
-		return paths, nil
+		return expand(ctx, dir, paths)
 	case ctx.Err() != nil:
 		return nil, err
 	case proc.NotFound(err), errors.As(err, &failed):
@@ -47,6 +47,27 @@ func listGit(ctx context.Context, dir string) ([]string, error) {
 		}
 	}
 	return paths, nil
+}
+
+// expand replaces folders, which is how git lists a submodule and a repository
+// inside of another, by the sources in them.
+func expand(ctx context.Context, dir string, paths []string) ([]string, error) {
+	var all []string
+	for _, p := range paths {
+		info, err := os.Lstat(filepath.Join(dir, p))
+		if err != nil || !info.IsDir() {
+			all = append(all, p) // what is gone is found to be so when it is read
+			continue
+		}
+		inner, err := listDir(ctx, filepath.Join(dir, p))
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range inner {
+			all = append(all, filepath.Join(p, i))
+		}
+	}
+	return all, nil
 }
 
 func inStateDir(path string) bool {

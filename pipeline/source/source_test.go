@@ -68,6 +68,17 @@ func TestScanListsWhatGitWouldTrack(t *testing.T) {
 	}
 }
 
+func TestRepositoriesInsideBelongToTheSources(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{"main.go": "package main", "inner/a.go": "package a", "inner/.gitignore": "*.tmp\n", "inner/x.tmp": ""})
+	gitInit(t, dir)
+	gitInit(t, filepath.Join(dir, "inner"))
+	want := []string{"inner/.gitignore", "inner/a.go", "main.go"}
+	if diff := cmp.Diff(want, paths(scan(t, dir))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
 func TestScanWithoutRepositoryTakesEverything(t *testing.T) {
 	dir := tree(t, map[string]string{"a": "", "bin/x": "", ".pipeline/out": "", ".git-not/x": ""})
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
