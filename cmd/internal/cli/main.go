@@ -37,6 +37,9 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 	log.SetOutput(io.Discard) // Helm writes there what it thinks of values
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader of stdout that has gone away (`| head`) must not kill a run in
+	// the middle: caught, the signal becomes an error of the write.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		<-ctx.Done()
 		stop() // a second Ctrl-C ends the program at once
