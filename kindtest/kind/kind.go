@@ -195,6 +195,11 @@ func (p *Provider) establish(ctx context.Context, e *engine) (*kindtest.Cluster,
 	return p.recreate(ctx, e, err.Error())
 }
 
+// reviveTimeout bounds the wait for nodes that were started again. It takes some
+// seconds or never comes to an end: not when the node got another address than
+// its certificates have. Making a new cluster is then faster than hoping.
+const reviveTimeout = time.Minute
+
 // revive starts stopped nodes and takes the cluster over when it is ready.
 func (p *Provider) revive(ctx context.Context, e *engine, nodes []nodeContainer) (*kindtest.Cluster, error) {
 	for _, n := range nodes {
@@ -232,7 +237,11 @@ func (p *Provider) finish(ctx context.Context, e *engine, kubeconfig []byte, ima
 		return nil, err
 	}
 	begin := time.Now()
-	ready, cancel := context.WithTimeoutCause(ctx, p.options.ReadyTimeout, fmt.Errorf("gave up after %s", p.options.ReadyTimeout))
+	limit := p.options.ReadyTimeout
+	if !started.IsZero() {
+		limit = min(limit, reviveTimeout)
+	}
+	ready, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("gave up after %s", limit))
 	defer cancel()
 	c, err := p.awaitOpen(ready)
 	if err != nil {
