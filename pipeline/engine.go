@@ -80,7 +80,7 @@ func (e *Engine) jobs() int {
 func (e *Engine) Run(ctx context.Context) (*Record, error) {
 	run, err := e.Checkout.newRun(e.now())
 	if err != nil {
-		return nil, fmt.Errorf("begin a run: %w", err)
+		return nil, fmt.Errorf("begin a run: %w; %s must be writable", err, e.Checkout.dir)
 	}
 	rec, err := newRecorder(run, e.Observer, e.now)
 	if err != nil {
@@ -90,6 +90,9 @@ func (e *Engine) Run(ctx context.Context) (*Record, error) {
 	s := newScheduler(e, run, rec)
 	if s.broken = s.preflight(ctx); s.broken == nil {
 		s.run(ctx)
+	}
+	if len(rec.record.Begun) > 0 {
+		proc.KillStrays(run.id) // what a stage started and let go of
 	}
 	rec.event(Event{Type: EventEnd, Status: string(s.status(ctx))})
 	err = errors.Join(s.broken, rec.close(), run.finish())

@@ -214,10 +214,19 @@ func (w *worker) runStage(ctx context.Context, job *Job) (err error) {
 			err = fmt.Errorf("the stage panicked: %v", p)
 		}
 		if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-			err = &Failure{Summary: fmt.Sprintf("not done after %v", w.node.Timeout), Cause: err.Error()}
+			err = &Failure{Summary: fmt.Sprintf("not done after %v", w.node.Timeout), Cause: causeOf(err)}
 		}
 	}()
 	return w.node.Stage.Run(ctx, job)
+}
+
+// causeOf returns what a stage wants to be seen first of its error.
+func causeOf(err error) string {
+	var failure *Failure
+	if errors.As(err, &failure) && failure.Cause != "" {
+		return failure.Cause
+	}
+	return err.Error()
 }
 
 func (w *worker) resultOf(ctx context.Context, job *Job, err error) Result {
@@ -241,9 +250,15 @@ func (w *worker) resultOf(ctx context.Context, job *Job, err error) Result {
 
 // waive makes a red result "waived" where the configuration allows that.
 func (w *worker) waive(r Result) Result {
-	if v := w.node.Waive; v != nil && !r.Status.Opens() && w.e.now().Before(v.Until) {
+	v := w.node.Waive
+	if v == nil || r.Status.Opens() {
+		return r
+	}
+	if until := v.Until.Format(time.DateOnly); w.e.now().Before(v.Until) {
 		r.Status = Waived
-		r.Message += fmt.Sprintf(" (waived until %s: %s)", v.Until.Format(time.DateOnly), v.Reason)
+		r.Message += fmt.Sprintf(" (waived until %s: %s)", until, v.Reason)
+	} else {
+		r.Message += fmt.Sprintf(" (the waiver ended on %s: %s)", until, v.Reason)
 	}
 	return r
 }

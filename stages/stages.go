@@ -4,12 +4,14 @@
 package stages
 
 import (
+	"context"
 	"slices"
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
 	"gitlab.com/selfcontained/pipeline/stages/bench"
 	"gitlab.com/selfcontained/pipeline/stages/build"
@@ -137,6 +139,9 @@ func (o Options) stage(kind string, settings config.Stage) pipeline.Stage {
 	if len(settings.Command) > 0 {
 		return command.New(command.Options{Service: o.Service, Kind: kind, Sources: o.Sources, Version: o.stamped(kind)})
 	}
+	if o.library() && (kind == "container" || kind == "module" || kind == "integration") {
+		return inapplicable{"a library has no image"}
+	}
 	switch kind {
 	case "build":
 		return build.New(build.Options{Service: o.Service, Version: o.Version, Sources: o.Sources})
@@ -155,6 +160,26 @@ func (o Options) stage(kind string, settings config.Stage) pipeline.Stage {
 		})
 	}
 	return bench.New(bench.Options{Service: o.Service, Sources: o.Sources})
+}
+
+// library reports whether there is no program, nor anything else that could
+// become an image.
+func (o Options) library() bool {
+	commands := len(o.Service.Stages["build"].Command) + len(o.Service.Stages["container"].Command)
+	return o.Service.Main == "" && len(o.Service.Image.Builder) == 0 && commands == 0
+}
+
+// inapplicable is the stage of a kind that a service by its nature has no use
+// for.
+type inapplicable struct{ why string }
+
+func (s inapplicable) Run(context.Context, *pipeline.Job) error {
+	return &pipeline.NotApplicable{Why: s.why}
+}
+
+func (s inapplicable) Key(_ context.Context, in *evidence.Inputs) error {
+	in.Value("not applicable", s.why)
+	return nil
 }
 
 // stamped is the version for a command: only what makes the bundle needs it,

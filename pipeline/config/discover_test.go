@@ -135,7 +135,7 @@ func TestLoadErrors(t *testing.T) {
 		{"bad go.mod", map[string]string{"go.mod": "module x\n\nfoo (\n"}, "go.mod:4:1: "},
 		{"no module", map[string]string{"go.mod": "go 1.26\n"}, "go.mod:1:1: no module directive"},
 		{"no name", map[string]string{"go.mod": "// x\nmodule example.com/-\n"}, `go.mod:2:1: no name of a service can be made from "example.com/-"; expected the key name in pipeline.yaml`},
-		{"folder", map[string]string{"pipeline.yaml/x": ""}, "read the configuration: "},
+		{"folder", map[string]string{"pipeline.yaml/x": ""}, "pipeline.yaml:1:1: it is no regular file"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

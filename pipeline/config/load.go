@@ -26,6 +26,9 @@ func Load(dir string) (*Service, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, FileName)
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return nil, Problems{{display(file), 1, 1, "it is no regular file; expected YAML"}}
+	}
 	data, err := os.ReadFile(file)
 	switch {
 	case err == nil:

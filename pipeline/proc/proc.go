@@ -2,7 +2,8 @@
 //
 // A command runs in a process group of its own, so that cancelling its context
 // stops the whole tree: SIGTERM to the group, then SIGKILL when the grace
-// period is over. Should this process itself die without a chance to clean up,
+// period is over. What is left of the group when the command itself has ended
+// is killed: nothing goes on in the background. Should this process itself die without a chance to clean up,
 // the kernel kills the direct child (Linux), and the environment variable
 // RunVariable, which every descendant inherits, lets the next run find what is
 // left (see Strays).
@@ -77,6 +78,10 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": ended by signal %v", e.Signal)
 	case e.ExitCode >= 0:
 		fmt.Fprintf(&b, ": exit status %d", e.ExitCode)
+	case errors.Is(e.Err, exec.ErrWaitDelay):
+		b.WriteString(": it ended, but left a process that holds its output open")
+	case NotFound(e.Err):
+		b.WriteString(": not installed, or not in PATH")
 	default:
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
@@ -153,6 +158,7 @@ func (c Cmd) Start(ctx context.Context) (*Process, error) {
 		}
 		started <- err
 		if err == nil {
+			go endGroup(p.Pid)
 			p.err = c.failure(ctx, cmd.Wait(), tail)
 		}
 	}()

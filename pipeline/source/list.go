@@ -79,7 +79,7 @@ func walk(dir string) ([]string, error) {
 	var paths []string
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return fmt.Errorf("list sources: %w", err)
+			return fmt.Errorf("list sources: %w; make it readable, or keep it out of the service's folder", err)
 		}
 		if d.IsDir() {
 			if base := d.Name(); name != dir && (base == ".git" || base == StateDir) {

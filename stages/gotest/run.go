@@ -43,6 +43,16 @@ func (o Options) command() []string {
 	return args
 }
 
+// timeout lets a test binary end itself before the stage's time is up: it says
+// which test was running, and where. It depends on nothing but the setting, for
+// Go's test cache.
+func timeout(n *pipeline.Node) []string {
+	if n.Timeout == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("-timeout=%v", n.Timeout*9/10)}
+}
+
 // Run runs the tests, writes readable text to the job's log as it comes and
 // adds all tests to the job's findings. Red tests are no error: the result
 // tells of them. The error is a *pipeline.NotTested when the environment is to
@@ -52,6 +62,7 @@ func Run(ctx context.Context, job *pipeline.Job, o Options) (*Result, error) {
 	if dir == "" {
 		dir = job.Dir
 	}
+	o.Args = append(timeout(job.Node), o.Args...)
 	cmd := gotool.Go{Job: job, Dir: dir, Env: o.Env}.Command(o.command()...)
 	fmt.Fprintf(job.Log, "$ %s\n", proc.Quote(cmd.Args))
 	p := newParser(job.Log)
@@ -65,6 +76,9 @@ func Run(ctx context.Context, job *pipeline.Job, o Options) (*Result, error) {
 	res.plain(stderr.String())
 	res.stopped(err)
 	job.Findings.Tests = append(job.Findings.Tests, res.Tests...)
+	if f := res.Failure(); f != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return res, f // time is up: the tests that did not end are why
+	}
 	if ctx.Err() != nil {
 		return res, err
 	}

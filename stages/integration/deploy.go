@@ -193,15 +193,36 @@ func (d *deployment) checkImage(ctx context.Context) error {
 		fmt.Fprintf(d.job.Log, "pod %s runs %s\n", i.Pod, i.ImageID)
 	}
 	if found == 0 {
-		return &pipeline.Failure{
-			Summary: "no pod runs the image of the bundle",
-			Cause: fmt.Sprintf("The chart has to use the values image.repository and image.tag;\nits pods should run %s, but they run:\n%s",
-				d.loaded.Ref, listImages(images)),
-		}
+		return d.foreignImages(images)
 	}
 	d.job.Findings.Facts = map[string]string{"image": d.loaded.Digest, "kubernetes": d.lease.Cluster().Version}
 	d.record("image digest", pipeline.TestPassed, 0)
 	return nil
+}
+
+// foreignImages says that a chart does not use the image that it is given.
+func (d *deployment) foreignImages(images []kindtest.PodImage) error {
+	return &pipeline.Failure{
+		Summary: "no pod runs the image of the bundle",
+		Cause: fmt.Sprintf("The chart has to use the values image.repository and image.tag, like this:\n"+
+			"  image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n"+
+			"Its pods should run %s, but they run:\n%s", d.loaded.Ref, listImages(images)),
+	}
+}
+
+// otherImages explains why nothing gets ready: when no pod even tries to run
+// the image under test, that is the reason to show.
+func (d *deployment) otherImages(ctx context.Context, notReady error) error {
+	images, err := d.lease.Images(ctx)
+	if err != nil || len(images) == 0 {
+		return notReady
+	}
+	for _, i := range images {
+		if i.Image == d.loaded.Ref {
+			return notReady
+		}
+	}
+	return d.foreignImages(images)
 }
 
 func listImages(images []kindtest.PodImage) string {

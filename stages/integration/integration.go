@@ -98,7 +98,7 @@ func (s *Stage) inCluster(ctx context.Context, job *pipeline.Job, bundle *contai
 		return err
 	}
 	if err := d.ready(ctx); err != nil {
-		return err
+		return d.otherImages(ctx, err)
 	}
 	if err := d.checkImage(ctx); err != nil {
 		return err

@@ -181,6 +181,9 @@ func (c *checks) verdict() error {
 		}
 	}
 	c.job.Findings.Summary = fmt.Sprintf("%d checks", executed)
+	if _, noPort := c.port(); noPort != nil {
+		c.job.Findings.Summary += ", readiness not checked: " + noPort.Error()
+	}
 	if c.tests > 0 {
 		c.job.Findings.Summary += fmt.Sprintf(", %d module tests", c.tests)
 	}

@@ -38,6 +38,9 @@ func (c *checks) moduleTests(ctx context.Context, addr string) error {
 		}
 		c.tests = result.Executed()
 		if failure := result.Failure(); failure != nil {
+			if _, noPort := c.port(); noPort != nil {
+				failure.Cause = "PIPELINE_ADDR is empty: " + noPort.Error() + "\n" + failure.Cause
+			}
 			return failure
 		}
 		if c.tests == 0 {

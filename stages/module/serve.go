@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/stages/module/instance"
 )
 
 // serve starts the program for good: readiness, the service's own tests, and
@@ -123,8 +124,15 @@ func (c *checks) checkStop(ctx context.Context, s *started) error {
 	if err != nil {
 		return err
 	}
-	if !s.Exit().OK() {
+	if !endedBySIGTERM(s.Exit()) {
 		return s.failed("after SIGTERM")
 	}
 	return nil
+}
+
+// endedBySIGTERM reports whether the end is the one that was asked for: in
+// order, or by the signal itself, in a program that does not catch it (an
+// engine says 128 + 15 then).
+func endedBySIGTERM(e instance.Exit) bool {
+	return e.OK() || e.Err == nil && (e.Signal == syscall.SIGTERM || e.Code == 128+int(syscall.SIGTERM))
 }

@@ -35,7 +35,7 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 		return code
 	}
 	log.SetOutput(io.Discard) // Helm writes there what it thinks of values
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	// A reader of stdout that has gone away (`| head`) must not kill a run in
 	// the middle: caught, the signal becomes an error of the write.
@@ -57,6 +57,16 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 		return exitCancelled
 	}
 	return exitCode(err)
+}
+
+// endings are the signals that end a run in order: Ctrl-C, the end of a CI job,
+// and a terminal that is gone, unless nohup says that this does not matter.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 func closeWriter(w io.Writer) { _ = w.(io.Closer).Close() }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,11 +27,14 @@ func newReport(s *streams) *cobra.Command {
 			}
 			last := sess.checkout.LastRun()
 			if last == "" {
-				return fmt.Errorf("no run yet; `pipeline run` makes one")
+				return &usageError{errors.New("no run yet; `pipeline run` makes one")}
 			}
 			rec, err := pipeline.ReadRecord(last)
 			if err != nil {
 				return err
+			}
+			if rec.Ended.IsZero() {
+				fmt.Fprintf(s.err, "run %s has not ended: it is going on, or was killed; this is how far it came\n", rec.ID)
 			}
 			sess.loadFindings(rec)
 			return report.Markdown(s.out, sess.reportOf(rec))

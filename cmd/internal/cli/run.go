@@ -51,9 +51,22 @@ is not run.`,
 	return cmd
 }
 
+// check refuses values that mean nothing.
+func (f *runFlags) check(names []string) error {
+	switch {
+	case f.only && len(names) == 0:
+		return errors.New("--only needs the names of the stages to run")
+	case f.jobs < 0:
+		return fmt.Errorf("--jobs %d: expected a number from 1, or 0 for the default", f.jobs)
+	case !slices.Contains([]string{"", "sandbox", "docker", "podman"}, f.runtime):
+		return fmt.Errorf("--runtime %s: expected sandbox, docker or podman", f.runtime)
+	}
+	return nil
+}
+
 func runStages(ctx context.Context, s *streams, f *runFlags, names []string) error {
-	if f.only && len(names) == 0 {
-		return &usageError{fmt.Errorf("--only needs the names of the stages to run")}
+	if err := f.check(names); err != nil {
+		return &usageError{err}
 	}
 	sess, err := openSession(ctx, &f.selection)
 	if err != nil {
@@ -146,7 +159,7 @@ func (sess *session) bury(ctx context.Context, s *streams, f *clusterFlags) {
 		rec := sess.checkout.Record(id)
 		killed, err := sess.checkout.Bury(id)
 		err = errors.Join(err, module.Sweep(ctx, id))
-		fmt.Fprintf(s.err, "run %s ended without a clean-up: freed what it left (%d processes)\n", id, killed)
+		fmt.Fprintf(s.err, "run %s ended without a clean-up: freed what it left%s\n", id, ofProcesses(killed))
 		if rec != nil && rec.Began("integration") {
 			err = errors.Join(err, sess.sweepClusters(ctx, s, f))
 		}
@@ -154,6 +167,13 @@ func (sess *session) bury(ctx context.Context, s *streams, f *clusterFlags) {
 			fmt.Fprintf(s.err, "  not all of it: %v\n", err)
 		}
 	}
+}
+
+func ofProcesses(killed int) string {
+	if killed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d processes among it", killed)
 }
 
 // sweepClusters deletes the namespaces of dead runs in the clusters that the

@@ -17,6 +17,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/gitrepo"
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
 	"gitlab.com/selfcontained/pipeline/release/version"
 )
@@ -84,10 +85,26 @@ func openSession(ctx context.Context, sel *selection) (*session, error) {
 // discoverError makes "there is no service" a usage error.
 func discoverError(err error) error {
 	var none *config.NoService
-	if errors.As(err, &none) || errors.Is(err, fs.ErrNotExist) {
+	if errors.As(err, &none) {
+		if above := serviceAbove(none.Dir); above != "" {
+			err = fmt.Errorf("%w; there is a service above: pipeline ... -C %s", err, proc.Quote([]string{relative(above)}))
+		}
+		return &usageError{err}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return &usageError{err}
 	}
 	return err
+}
+
+// serviceAbove returns the nearest folder above dir that is a service, or "".
+func serviceAbove(dir string) string {
+	for at := filepath.Dir(dir); at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := config.Load(at); err == nil {
+			return at
+		}
+	}
+	return ""
 }
 
 func choose(all []*config.Service, names []string) ([]*config.Service, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
 )
@@ -61,10 +62,10 @@ func (v *plainView) finish(r *pipeline.Result) {
 	if message != "" && message == v.warned[r.Node] {
 		message = "see above"
 	}
-	line := fmt.Sprintf("  %-*s  %-14s %7s  %s", v.names, v.name(r.Node), state, took, message)
+	line := fmt.Sprintf("  %-*s  %-14s %7s  %s", v.names, v.name(r.Node), state, took, printable(message))
 	fmt.Fprintln(v.w, strings.TrimRight(line, " "))
 	if r.Cause != "" {
-		fmt.Fprintln(v.w, indent(r.Cause, "      "))
+		fmt.Fprintln(v.w, indent(printable(r.Cause), "      "))
 	}
 	if !r.Status.Opens() && r.Log != "" {
 		fmt.Fprintf(v.w, "      log: %s\n", relative(r.Log))
@@ -72,6 +73,28 @@ func (v *plainView) finish(r *pipeline.Result) {
 	if r.Left != "" {
 		fmt.Fprintf(v.w, "      left behind: %s\n", r.Left)
 	}
+}
+
+// widest is the length at which a foreign line is cut, in characters.
+const widest = 240
+
+// printable makes foreign text harmless for a terminal: no control characters
+// (a test may print colours, or clear the screen), no endless lines.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		line = strings.Map(func(r rune) rune {
+			if r != '\t' && unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, line)
+		if runes := []rune(line); len(runes) > widest {
+			line = string(runes[:widest]) + "…"
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
 }
 
 func indent(text, by string) string {
