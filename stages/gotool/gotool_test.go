@@ -183,12 +183,12 @@ func TestBlame(t *testing.T) {
 	t.Parallel()
 	failed := &proc.Error{ExitCode: 1, Err: &exec.ExitError{}}
 	for stderr, transient := range map[string]bool{
-		"go: example.com/x@v1.0.0: Get \"https://proxy.golang.org/x\": dial tcp: lookup proxy.golang.org: no such host\n": true,
-		"main.go:3:8: x@v1: module lookup disabled by GOPROXY=off\n":                                                      true,
-		"go: x@v1: reading https://proxy.golang.org/x: 502 Bad Gateway\n":                                                 true,
-		"a_test.go:3: dial tcp 127.0.0.1:1: connect: connection refused\n":                                                false,
-		"go: x@v1: verifying module: checksum mismatch\n":                                                                 false,
-		"go: x@v1: reading https://proxy.golang.org/x: 404 Not Found\n":                                                   false,
+		"go: example.com/x@v1.0.0: Get \"https://goproxy.example.org/x\": dial tcp: lookup goproxy.example.org: no such host\n": true,
+		"main.go:3:8: x@v1: module lookup disabled by GOPROXY=off\n":                                                            true,
+		"go: x@v1: reading https://goproxy.example.org/x: 502 Bad Gateway\n":                                                    true,
+		"a_test.go:3: dial tcp 127.0.0.1:1: connect: connection refused\n":                                                      false,
+		"go: x@v1: verifying module: checksum mismatch\n":                                                                       false,
+		"go: x@v1: reading https://goproxy.example.org/x: 404 Not Found\n":                                                      false,
 	} {
 		var n *pipeline.NotTested
 		err := Blame(failed, stderr)
