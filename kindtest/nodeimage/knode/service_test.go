@@ -71,11 +71,15 @@ func TestSystemctl(t *testing.T) {
 			t.Errorf("systemctl %s: %d %q, want %d %q", s.line, code, text, s.code, s.text)
 		}
 	}
+	// A process that is signalled before its first line would never write it.
+	log := filepath.Join(folder, "kubelet.log")
 	first := awaitPid(t, socket, 0)
+	awaitLog(t, log, "started\n")
 	if code, _ := call(t, socket, "restart kubelet"); code != 0 {
 		t.Errorf("restart: %d", code)
 	}
 	second := awaitPid(t, socket, first)
+	awaitLog(t, log, "started\nstarted\n")
 	if alive(first) || !alive(second) {
 		t.Errorf("after restart: old process alive %v, new %v", alive(first), alive(second))
 	}
@@ -85,7 +89,6 @@ func TestSystemctl(t *testing.T) {
 	if code, text := call(t, socket, "is-active kubelet"); code != 3 {
 		t.Errorf("after stop: %d %s", code, text)
 	}
-	awaitLog(t, filepath.Join(folder, "kubelet.log"), "started\nstarted\n")
 }
 
 func TestServiceIsStartedAgain(t *testing.T) {
