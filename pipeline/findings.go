@@ -17,7 +17,10 @@ type Findings struct {
 	Coverage   *Coverage         `json:"coverage,omitempty"`
 	Issues     []Issue           `json:"issues,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
-	Facts      map[string]string `json:"facts,omitempty"` // "bundle" -> digest, "image size" -> bytes
+	Facts      map[string]string `json:"facts,omitempty"`  // "bundle" -> digest, "image size" -> bytes
+	Phases     []Phase           `json:"phases,omitempty"` // parts of the stage, by their start
+	Layers     []Layer           `json:"layers,omitempty"` // of the image, lowest first
+	Events     []ClusterEvent    `json:"events,omitempty"` // of the namespace, oldest first
 }
 
 // mask replaces secrets in everything that a stage took from foreign output.
@@ -27,6 +30,9 @@ func (f *Findings) mask(m *proc.Masker) {
 	}
 	for i := range f.Issues {
 		f.Issues[i].Message = m.String(f.Issues[i].Message)
+	}
+	for i := range f.Events {
+		f.Events[i].Message = m.String(f.Events[i].Message)
 	}
 }
 
@@ -91,6 +97,31 @@ type Issue struct {
 	Check    string `json:"check"`    // "SA4006", "vet/printf"
 	Severity string `json:"severity"` // info, minor, major, critical, blocker
 	Message  string `json:"message"`
+}
+
+// Phase is a part of a stage: "ready", "tests". Phases may overlap.
+type Phase struct {
+	Name  string        `json:"name"`
+	Start time.Duration `json:"start"` // nanoseconds after the stage's start
+	Took  time.Duration `json:"took"`  // nanoseconds
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	Name     string `json:"name"` // what it holds: "program", "files", "base"
+	Platform string `json:"platform"`
+	Digest   string `json:"digest"`
+	Size     int64  `json:"size"` // bytes as stored, that is compressed
+}
+
+// ClusterEvent is an event of Kubernetes.
+type ClusterEvent struct {
+	Time    time.Time `json:"time"`
+	Type    string    `json:"type"`   // Normal or Warning
+	Object  string    `json:"object"` // "pod/stock-6d5f"
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	Count   int       `json:"count"` // how often it was seen, at least 1
 }
 
 // Benchmark is one line of a Go benchmark.
