@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -121,14 +120,19 @@ type scheduler struct {
 
 	order   []*Node // the next to start first
 	results map[string]Result
+	// outputs has those of nodes with a result that opens, and of nodes that
+	// published them before their end.
 	outputs map[string][]evidence.Output
 	started map[string]bool
+	cancels map[string]context.CancelFunc // of the nodes that run
+	held    []finished                    // what ran ahead and ended before a node that it needs
 	// grounded has the nodes whose check before the run failed.
-	grounded map[string]error
-	running  int
-	failed   string // the first node that failed
-	done     chan finished
-	broken   error
+	grounded  map[string]error
+	running   int
+	failed    string // the first node that failed
+	done      chan finished
+	published chan publication
+	broken    error
 }
 
 // finished is what a worker hands back.
@@ -142,7 +146,8 @@ func newScheduler(e *Engine, dir *runDir, rec *recorder) *scheduler {
 	return &scheduler{
 		e: e, dir: dir, rec: rec, decider: e.decider(), order: e.Plan.byUrgency(),
 		results: map[string]Result{}, outputs: map[string][]evidence.Output{},
-		started: map[string]bool{}, grounded: map[string]error{}, done: make(chan finished),
+		started: map[string]bool{}, cancels: map[string]context.CancelFunc{}, grounded: map[string]error{},
+		done: make(chan finished), published: make(chan publication),
 	}
 }
 
@@ -152,23 +157,47 @@ func (s *scheduler) run(ctx context.Context) {
 		if s.running == 0 {
 			return
 		}
-		f := <-s.done
-		s.running--
-		if f.err != nil && s.broken == nil {
-			s.broken = f.err
+		select {
+		case p := <-s.published:
+			s.outputs[p.node] = p.outputs
+		case f := <-s.done:
+			s.end(f)
 		}
-		s.settle(f.result, f.outputs)
 	}
 }
 
-// settle takes in the result of a node.
-func (s *scheduler) settle(r Result, outputs []evidence.Output) {
-	s.results[r.Node] = r
-	if r.Status.Opens() {
-		s.outputs[r.Node] = outputs
+// end takes in what a worker hands back.
+func (s *scheduler) end(f finished) {
+	s.running--
+	s.cancels[f.result.Node]()
+	delete(s.cancels, f.result.Node)
+	if f.err != nil && s.broken == nil {
+		s.broken = f.err
 	}
+	if f.result.Status.Opens() {
+		s.outputs[f.result.Node] = s.outputsOf(f)
+	}
+	s.held = append(s.held, f)
+	s.release()
+}
+
+// outputsOf are those of the result, or else those that the node published: one
+// whose failure is waived has outputs only if it did.
+func (s *scheduler) outputsOf(f finished) []evidence.Output {
+	if f.outputs == nil {
+		return s.outputs[f.result.Node]
+	}
+	return f.outputs
+}
+
+// settle takes in the result of a node.
+func (s *scheduler) settle(r Result) {
+	s.results[r.Node] = r
 	if r.Status == Failed && s.failed == "" {
 		s.failed = r.Node
+	}
+	if !r.Status.Opens() {
+		s.cancelAhead()
 	}
 	s.rec.event(Event{Type: EventFinish, Node: r.Node, Result: &r})
 }
@@ -184,7 +213,8 @@ func (s *scheduler) startReady(ctx context.Context) {
 			}
 			if r, hopeless := s.hopeless(ctx, n); hopeless {
 				s.started[n.Name] = true
-				s.settle(r, nil)
+				s.settle(r)
+				s.release()
 				again = true
 				continue
 			}
@@ -195,9 +225,12 @@ func (s *scheduler) startReady(ctx context.Context) {
 	}
 }
 
+// ready reports whether a node can begin: all before it have ended or published
+// their outputs.
 func (s *scheduler) ready(n *Node) bool {
 	for _, dep := range n.dependencies() {
-		if _, ok := s.results[dep]; !ok {
+		_, ended := s.results[dep]
+		if _, published := s.outputs[dep]; !ended && !published {
 			return false
 		}
 	}
@@ -212,21 +245,12 @@ func (s *scheduler) hopeless(ctx context.Context, n *Node) (Result, bool) {
 		r.Status, r.Message = Cancelled, "not begun"
 		return r, true
 	}
-	for _, dep := range n.Needs {
-		if got, ok := s.results[dep]; ok && !got.Status.Opens() {
-			r.Status, r.Message = Skipped, fmt.Sprintf("because %s is %s", dep, got.Status)
-			if !s.e.may(n.Name) || s.e.may(dep) {
-				return r, true
-			}
+	if dep, status := s.obstacle(n); dep != "" {
+		r.Status, r.Message = Skipped, fmt.Sprintf("because %s is %s", dep, status)
+		if slices.Contains(n.Needs, dep) && s.e.may(n.Name) && !s.e.may(dep) {
 			r.Status, r.Message = Untested, fmt.Sprintf("input missing: the outputs of %s; run `pipeline run %s` first, or hand its artifact over", dep, n.Kind)
-			return r, true
 		}
-	}
-	for _, dep := range n.After {
-		if got, ok := s.results[dep]; ok && blocks(got.Status) {
-			r.Status, r.Message = Skipped, fmt.Sprintf("because %s is %s", dep, got.Status)
-			return r, true
-		}
+		return r, true
 	}
 	if s.failed != "" && !s.e.KeepGoing {
 		r.Status, r.Message = Skipped, fmt.Sprintf("because %s failed", s.failed)
@@ -246,7 +270,11 @@ func (s *scheduler) start(ctx context.Context, n *Node) {
 	for _, dep := range n.Needs {
 		needs[dep] = s.outputs[dep]
 	}
-	w := &worker{e: s.e, dir: s.dir, rec: s.rec, decider: s.decider, grounded: s.grounded[n.Name], node: n, needs: maps.Clone(needs)}
+	w := &worker{
+		e: s.e, dir: s.dir, rec: s.rec, decider: s.decider, grounded: s.grounded[n.Name], node: n, needs: needs,
+		publish: func(o []evidence.Output) { s.published <- publication{n.Name, o} },
+	}
+	ctx, s.cancels[n.Name] = context.WithCancel(ctx)
 	go func() { s.done <- w.work(ctx) }()
 }
 

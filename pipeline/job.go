@@ -33,8 +33,11 @@ type Job struct {
 	// Env is added to the environment of every command.
 	Env []string
 
-	needs map[string]string
-	say   func(string)
+	needs   map[string]string
+	say     func(string)
+	publish func() error
+	// background is whether others work with the outputs already.
+	background bool
 }
 
 // Say tells the observers what the stage is doing now, in a few words.
@@ -42,6 +45,18 @@ func (j *Job) Say(what string) {
 	if j.say != nil {
 		j.say(what)
 	}
+}
+
+// Publish says that the outputs are complete: stages that need them may begin
+// while this one goes on, and Out is not written to any more. What the stage
+// does afterwards decides whether it passes, and thereby whether anything of
+// what they do counts; its commands give way to theirs.
+func (j *Job) Publish() error {
+	j.background = true
+	if j.publish == nil {
+		return nil
+	}
+	return j.publish()
 }
 
 // Need returns the folder with the outputs of a stage of the same service
@@ -66,6 +81,7 @@ func (j *Job) Command(args ...string) proc.Cmd {
 		Args: args, Dir: j.Dir,
 		Env:    append(env, j.Env...),
 		Stdout: j.Log, Stderr: j.Log,
+		Background: j.background || j.Node.Background,
 	}
 }
 

@@ -64,7 +64,7 @@ func (p *Plan) visit(name string, marks map[string]mark, path []string) error {
 	}
 	marks[name] = open
 	path = append(path, name)
-	for _, dep := range n.dependencies() {
+	for _, dep := range n.grounds() {
 		if err := p.visit(dep, marks, path); err != nil {
 			return err
 		}
@@ -74,7 +74,11 @@ func (p *Plan) visit(name string, marks map[string]mark, path []string) error {
 	return nil
 }
 
-func (n *Node) dependencies() []string { return append(slices.Clone(n.Needs), n.After...) }
+// dependencies are the nodes that this one waits for.
+func (n *Node) dependencies() []string { return slices.Concat(n.Needs, n.After) }
+
+// grounds are the nodes on which the result of this one stands.
+func (n *Node) grounds() []string { return slices.Concat(n.Needs, n.After, n.Beside) }
 
 // Nodes returns the nodes in an order in which they could run one by one.
 func (p *Plan) Nodes() []*Node { return slices.Clone(p.nodes) }
@@ -141,7 +145,9 @@ func (p *Plan) restrict(chosen map[string]bool) *Plan {
 			continue
 		}
 		part := *n
-		part.After = slices.DeleteFunc(slices.Clone(n.After), func(a string) bool { return !chosen[a] })
+		left := func(name string) bool { return !chosen[name] }
+		part.After = slices.DeleteFunc(slices.Clone(n.After), left)
+		part.Beside = slices.DeleteFunc(slices.Clone(n.Beside), left)
 		out.nodes = append(out.nodes, &part)
 		out.index[n.Name] = &part
 	}

@@ -50,9 +50,14 @@ type Node struct {
 	// Needs names the nodes whose outputs this one reads: they are part of its
 	// key and run before it.
 	Needs []string
-	// After names nodes that must have passed first but whose outputs do not
-	// matter to this one.
+	// After names nodes that come first, and must not fail for the result of this
+	// one to count, but whose outputs do not matter to it.
 	After []string
+	// Beside names nodes that are like those of After, only that this one does
+	// not wait for them.
+	Beside []string
+	// Background lets the node's commands give way to those of other nodes.
+	Background bool
 	// OnDemand nodes run only when they are named or needed.
 	OnDemand bool
 	// Timeout bounds one Run; zero is no bound.

@@ -29,6 +29,10 @@ type worker struct {
 	needs   map[string][]evidence.Output
 	// grounded is why the check before the run failed.
 	grounded error
+	// publish tells the scheduler of outputs that are in place early.
+	publish func([]evidence.Output)
+	// early are the outputs that were published, nil before.
+	early []evidence.Output
 }
 
 // work decides whether the node has to run and runs it, under a lock that keeps
@@ -182,6 +186,7 @@ func (w *worker) newJob() (*Job, func() error, error) {
 	job.say = func(text string) {
 		w.rec.event(Event{Type: EventSay, Node: n.Name, Text: w.e.Masker.String(text)})
 	}
+	job.publish = func() error { return w.publishFrom(job.Out) }
 	return job, func() error { return errors.Join(log.Close(), logFile.Close()) }, os.Chmod(out, 0o755)
 }
 
@@ -280,28 +285,61 @@ func (w *worker) clean(ctx context.Context, job *Job) string {
 // keep moves the outputs into place and, when the inputs are still what they
 // were, remembers the verdict.
 func (w *worker) keep(ctx context.Context, job *Job, dec Decision, r *Result) ([]evidence.Output, error) {
-	outputs, err := evidence.ListOutputs(job.Out)
+	outputs, err := w.place(job.Out)
 	if err != nil {
 		return nil, err
 	}
-	out := w.e.Checkout.Out(w.node.Name)
-	if dec.Inputs == nil || w.moved(ctx, dec.Inputs.Key()) {
-		if dec.Inputs != nil {
-			r.Message += " (not remembered: its inputs changed meanwhile)"
-		}
-		return outputs, evidence.ReplaceDir(job.Out, out)
+	if dec.Inputs == nil {
+		return outputs, nil
+	}
+	if w.moved(ctx, dec.Inputs.Key()) {
+		r.Message += " (not remembered: its inputs changed meanwhile)"
+		return outputs, nil
 	}
 	v, err := w.verdict(dec, r, outputs)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.e.Store.Put(v, job.Out); err != nil {
-		return nil, err
-	}
-	if err := evidence.ReplaceDir(job.Out, out); err != nil {
+	out := w.e.Checkout.Out(w.node.Name)
+	if err := w.e.Store.Put(v, out); err != nil {
 		return nil, err
 	}
 	return outputs, evidence.WriteVerdict(out+".verdict.json", v)
+}
+
+// place moves the outputs to where those who need them read them, unless they
+// are there already.
+func (w *worker) place(from string) ([]evidence.Output, error) {
+	if w.early != nil {
+		return w.early, nil
+	}
+	outputs, err := evidence.ListOutputs(from)
+	if err != nil {
+		return nil, err
+	}
+	return outputs, evidence.ReplaceDir(from, w.e.Checkout.Out(w.node.Name))
+}
+
+// publishFrom places the outputs and tells the scheduler. Another attempt has
+// to come to the same: others may work with what the first one made.
+func (w *worker) publishFrom(from string) error {
+	if w.early == nil {
+		outputs, err := w.place(from)
+		if err != nil {
+			return err
+		}
+		w.early = append([]evidence.Output{}, outputs...)
+		w.publish(w.early)
+		return nil
+	}
+	outputs, err := evidence.ListOutputs(from)
+	if err != nil {
+		return err
+	}
+	if evidence.OutputsDigest(outputs) != evidence.OutputsDigest(w.early) {
+		return errors.New("the outputs differ from those of the first attempt; run again")
+	}
+	return nil
 }
 
 func (w *worker) verdict(dec Decision, r *Result, outputs []evidence.Output) (*evidence.Verdict, error) {

@@ -47,22 +47,24 @@ const defaultTimeout = 30 * time.Minute
 
 // place is the position of a built-in stage in the graph.
 type place struct {
-	kind         string
-	needs, after []string
-	onDemand     bool
+	kind                 string
+	needs, after, beside []string
+	onDemand, background bool
 }
 
-// places is the graph of the built-in stages. Unit tests, lint and the
-// container do not wait for one another; integration waits for the module
-// stage, because what does not start alone will not start in a cluster.
+// places is the graph of the built-in stages. Whatever comes after the build
+// begins when its programs are there and the rest of its checks goes on.
+// Integration does not wait for the module stage, but does not count without
+// it: what does not start alone is to be looked at first. The way to the
+// cluster is the longest, so the others give way.
 func places() []place {
 	return []place{
 		{kind: "build"},
-		{kind: "unit", after: []string{"build"}},
-		{kind: "lint", after: []string{"build"}},
+		{kind: "unit", after: []string{"build"}, background: true},
+		{kind: "lint", after: []string{"build"}, background: true},
 		{kind: "container", needs: []string{"build"}},
 		{kind: "module", needs: []string{"container"}},
-		{kind: "integration", needs: []string{"container"}, after: []string{"module"}},
+		{kind: "integration", needs: []string{"container"}, beside: []string{"module"}},
 		{kind: "bench", after: []string{"build"}, onDemand: true},
 	}
 }
@@ -97,6 +99,7 @@ func (o Options) node(p place) pipeline.Node {
 	n := pipeline.Node{
 		Name: o.Service.Name + "/" + p.kind, Service: o.Service.Name, Kind: p.kind, Dir: o.Service.Dir,
 		Needs: o.qualify(p.needs, settings.Needs), After: o.qualify(p.after, settings.After),
+		Beside: o.qualify(p.beside), Background: p.background,
 		OnDemand: p.onDemand, Timeout: settings.Timeout, Retries: 1,
 	}
 	if p.kind == "integration" {

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func TestGraphOfAnOrdinaryService(t *testing.T) {
 	nodes := Nodes(Options{Service: config.Service{Name: "a"}})
 	got := map[string][2][]string{}
 	for _, n := range nodes {
-		got[n.Name] = [2][]string{n.Needs, n.After}
+		got[n.Name] = [2][]string{n.Needs, slices.Concat(n.After, n.Beside)}
 	}
 	want := map[string][2][]string{
 		"a/build": {}, "a/unit": {nil, {"a/build"}}, "a/lint": {nil, {"a/build"}}, "a/bench": {nil, {"a/build"}},

@@ -26,3 +26,14 @@ func endGroup(pid int) {
 	}
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 }
+
+// backgroundNice is the niceness of background commands: they get about a
+// tenth of a processor that others want.
+const backgroundNice = 10
+
+// giveWay lowers the priority of the calling thread, which what it starts
+// inherits. The thread cannot be raised again without a privilege: it must not
+// run anything else, and ends with its goroutine when that stays locked to it.
+func giveWay() bool {
+	return unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), backgroundNice) == nil
+}

@@ -14,3 +14,6 @@ func setGroup(cmd *exec.Cmd) {
 // endGroup does nothing: without Linux's waitid, only a cancelled command's
 // group is ended.
 func endGroup(int) {}
+
+// giveWay does nothing: elsewhere a priority belongs to the whole process.
+func giveWay() bool { return false }

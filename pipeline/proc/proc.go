@@ -52,6 +52,8 @@ type Cmd struct {
 	// Grace is the time between SIGTERM and SIGKILL after cancellation; zero
 	// means DefaultGrace.
 	Grace time.Duration
+	// Background lets the command give way to others that want a processor.
+	Background bool
 }
 
 // Error tells that a command could not be started, failed, or was stopped.
@@ -150,7 +152,9 @@ func (c Cmd) Start(ctx context.Context) (*Process, error) {
 	go func() {
 		// The parent-death signal is bound to the thread that forks.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if !c.Background || !giveWay() {
+			defer runtime.UnlockOSThread()
+		}
 		defer close(p.done)
 		err := cmd.Start()
 		if err == nil {

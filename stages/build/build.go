@@ -64,40 +64,42 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if err := parse(job.Dir); err != nil {
 		return err
 	}
-	var built []Binary
-	steps := []step{
-		{"go vet", vet},
-		{"go mod", modules},
-		{"programs", func(ctx context.Context, g gotool.Go) (err error) {
-			built, err = s.programs(ctx, g)
-			return err
-		}},
-	}
-	if directives, err := hasDirectives(tree); err != nil {
+	checks, err := s.checks(tree)
+	if err != nil {
 		return err
-	} else if directives && s.generates() {
+	}
+	// The programs come first: others wait for them, and nobody for the checks.
+	return run(ctx, job, step{"programs", s.publish}, checks)
+}
+
+// checks are the steps that make nothing, in the order of their weight.
+func (s *Stage) checks(tree *source.Tree) ([]step, error) {
+	steps := []step{{"go vet", vet}, {"go mod", modules}}
+	directives, err := hasDirectives(tree)
+	if directives && s.generates() {
 		steps = append(steps, step{"go generate", generator{tree}.run})
 	}
-	if err := run(ctx, job, steps); err != nil {
-		return err
-	}
-	return s.finish(job, built)
+	return steps, err
 }
 
 func (s *Stage) generates() bool { return s.settings.Generate == nil || *s.settings.Generate }
 
-// finish writes the manifests and the summary.
-func (s *Stage) finish(job *pipeline.Job, built []Binary) error {
-	if err := s.write(job.Out, built); err != nil {
+// publish builds the programs and lets others begin with them.
+func (s *Stage) publish(ctx context.Context, g gotool.Go) error {
+	built, err := s.programs(ctx, g)
+	if err != nil {
 		return err
 	}
-	job.Findings.Summary = "library"
+	if err := s.write(g.Job.Out, built); err != nil {
+		return err
+	}
+	g.Job.Findings.Summary = "library"
 	var parts []string
 	for _, b := range built {
 		parts = append(parts, fmt.Sprintf("%s %.1f MB", b.Platform, float64(b.Size)/1e6))
 	}
 	if len(parts) > 0 {
-		job.Findings.Summary = strings.Join(parts, ", ")
+		g.Job.Findings.Summary = strings.Join(parts, ", ")
 	}
-	return nil
+	return g.Job.Publish()
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,43 +21,45 @@ type step struct {
 	run  func(context.Context, gotool.Go) error
 }
 
-// run runs all steps at the same time, each to its end, so that one run shows
-// everything that is wrong. What a step says goes to the log in one piece.
-func run(ctx context.Context, job *pipeline.Job, steps []step) error {
-	errs := make([]error, len(steps))
-	var wg sync.WaitGroup
-	var mu sync.Mutex // guards the log and the list of running steps
-	running := map[string]bool{}
-	say := func(name string, on bool) {
-		running[name] = on
-		var names []string
-		for _, s := range steps {
-			if running[s.name] {
-				names = append(names, s.name)
-			}
-		}
-		job.Say(strings.Join(names, ", "))
+// run runs the first step alone and then the others at the same time, each to
+// its end, so that one run shows everything that is wrong. What a step says
+// goes to the log in one piece.
+func run(ctx context.Context, job *pipeline.Job, first step, others []step) error {
+	job.Say(first.name)
+	r := &runner{job: job, running: map[string]bool{}}
+	firstErr := r.run(ctx, first)
+	errs := make([]error, len(others))
+	for _, s := range others {
+		r.running[s.name] = true
 	}
-	for i, s := range steps {
-		wg.Go(func() {
-			mu.Lock()
-			say(s.name, true)
-			mu.Unlock()
-			var log bytes.Buffer
-			start := time.Now()
-			errs[i] = s.run(ctx, gotool.Go{Job: job, Log: &log})
-			mu.Lock()
-			defer mu.Unlock()
-			say(s.name, false)
-			fmt.Fprintf(job.Log, "== %s (%.1f s)\n%s", s.name, time.Since(start).Seconds(), log.Bytes())
-		})
+	var wg sync.WaitGroup
+	for i, s := range others {
+		wg.Go(func() { errs[i] = r.run(ctx, s) })
 	}
 	wg.Wait()
-	return verdict(ctx, steps, errs)
+	return verdict(ctx, append(others, first), append(errs, firstErr))
 }
 
-// verdict makes one error of those of the steps, which come in the order of
-// their weight. What is red counts more than what could not be tested.
+// runner runs steps that share a log.
+type runner struct {
+	job     *pipeline.Job
+	mu      sync.Mutex
+	running map[string]bool
+}
+
+func (r *runner) run(ctx context.Context, s step) error {
+	var log bytes.Buffer
+	start := time.Now()
+	err := s.run(ctx, gotool.Go{Job: r.job, Log: &log})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.running, s.name)
+	r.job.Say(strings.Join(slices.Sorted(maps.Keys(r.running)), ", "))
+	fmt.Fprintf(r.job.Log, "== %s (%.1f s)\n%s", s.name, time.Since(start).Seconds(), log.Bytes())
+	return err
+}
+
+// verdict makes one error of those of the steps, in their order. What is red counts more than what could not be tested.
 func verdict(ctx context.Context, steps []step, errs []error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -95,6 +96,7 @@ type plannedStage struct {
 	Stage   string   `json:"stage"`
 	Needs   []string `json:"needs,omitempty"`
 	After   []string `json:"after,omitempty"`
+	Beside  []string `json:"beside,omitempty"`
 	Action  string   `json:"action"`
 	Reason  string   `json:"reason,omitempty"`
 	Key     string   `json:"key,omitempty"`
@@ -106,7 +108,7 @@ func planJSON(w io.Writer, decisions []pipeline.Decision) error {
 	for _, d := range decisions {
 		p := plannedStage{
 			Name: d.Node.Name, Service: d.Node.Service, Stage: d.Node.Kind,
-			Needs: d.Node.Needs, After: d.Node.After, Action: action(d), Reason: d.Reason,
+			Needs: d.Node.Needs, After: d.Node.After, Beside: d.Node.Beside, Action: action(d), Reason: d.Reason,
 		}
 		if d.Inputs != nil {
 			p.Key = string(d.Inputs.Key())
@@ -128,7 +130,7 @@ func planDOT(w io.Writer, decisions []pipeline.Decision) error {
 		for _, n := range d.Node.Needs {
 			fmt.Fprintf(w, "  %q -> %q;\n", n, d.Node.Name)
 		}
-		for _, n := range d.Node.After {
+		for _, n := range slices.Concat(d.Node.After, d.Node.Beside) {
 			fmt.Fprintf(w, "  %q -> %q [style=dashed];\n", n, d.Node.Name)
 		}
 	}
