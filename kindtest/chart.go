@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -29,43 +30,77 @@ type Chart struct {
 // hooks. A chart that cannot be loaded or rendered, or that lacks values, is a
 // *ChartError, and then nothing was created.
 func (l *Lease) InstallChart(ctx context.Context, c Chart) error {
+	p, err := l.PrepareChart(ctx, c)
+	if err != nil {
+		return err
+	}
+	return p.Install(ctx)
+}
+
+// PreparedChart is a chart that was found fit for the cluster.
+type PreparedChart struct {
+	lease  *Lease
+	config *action.Configuration
+	chart  *chart.Chart
+	Chart
+}
+
+// PrepareChart does what of InstallChart creates nothing: it renders the chart
+// and compares it with the cluster's schemas.
+func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, error) {
 	ch, err := c.load()
 	if err != nil {
-		return newChartError(c.name(nil), err)
+		return nil, newChartError(c.name(nil), err)
 	}
 	config := &action.Configuration{}
 	if err := config.Init(helmGetter{l}, l.Namespace, "secret", func(string, ...any) {}); err != nil {
-		return fmt.Errorf("prepare helm: %w", err)
+		return nil, fmt.Errorf("prepare helm: %w", err)
 	}
+	p := &PreparedChart{lease: l, config: config, chart: ch, Chart: c}
 	// Helm creates a chart's CRDs before it renders the templates, so render
 	// once without the cluster.
-	if err := l.render(ctx, c, ch); err != nil {
-		return newChartError(c.name(ch), err)
+	manifest, err := l.render(ctx, c, ch)
+	if err != nil {
+		return nil, newChartError(c.name(ch), err)
 	}
-	install := action.NewInstall(config)
-	install.ReleaseName, install.Namespace, install.Timeout = c.Release, l.Namespace, hookTimeout
-	if _, err := install.RunWithContext(ctx, ch, copyValues(c.Values)); err != nil {
-		return l.installError(c.name(ch), err)
+	if len(ch.CRDObjects()) == 0 { // else the cluster does not know all kinds yet
+		if _, err := config.KubeClient.Build(strings.NewReader(manifest), true); err != nil {
+			return nil, l.installError(c.name(ch), fmt.Errorf("unable to build kubernetes objects from release manifest: %w", err))
+		}
+	}
+	return p, nil
+}
+
+// Install creates what the chart describes.
+func (p *PreparedChart) Install(ctx context.Context) error {
+	install := action.NewInstall(p.config)
+	install.ReleaseName, install.Namespace, install.Timeout = p.Release, p.lease.Namespace, hookTimeout
+	install.DisableOpenAPIValidation = len(p.chart.CRDObjects()) == 0 // it was done
+	if _, err := install.RunWithContext(ctx, p.chart, copyValues(p.Values)); err != nil {
+		return p.lease.installError(p.name(p.chart), err)
 	}
 	return nil
 }
 
 // render asks for what Helm's "template" command does, for the version and the
 // kinds of this cluster.
-func (l *Lease) render(ctx context.Context, c Chart, ch *chart.Chart) error {
+func (l *Lease) render(ctx context.Context, c Chart, ch *chart.Chart) (manifest string, err error) {
 	kinds, err := action.GetVersionSet(l.cluster.discovery)
 	if err != nil {
-		return err
+		return "", err
 	}
 	version, err := chartutil.ParseKubeVersion(l.cluster.Version)
 	if err != nil {
-		return err
+		return "", err
 	}
 	dry := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
 	dry.ReleaseName, dry.Namespace = c.Release, l.Namespace
 	dry.DryRun, dry.ClientOnly, dry.KubeVersion, dry.APIVersions = true, true, version, kinds
-	_, err = dry.RunWithContext(ctx, ch, copyValues(c.Values))
-	return err
+	release, err := dry.RunWithContext(ctx, ch, copyValues(c.Values))
+	if err != nil {
+		return "", err
+	}
+	return release.Manifest, nil
 }
 
 func (c Chart) load() (*chart.Chart, error) {

@@ -30,7 +30,7 @@ func TestChartError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = lease.render(context.Background(), chart, ch)
+			_, err = lease.render(context.Background(), chart, ch)
 			if err == nil {
 				t.Fatal("it renders")
 			}

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -72,6 +75,42 @@ func (l *Lease) saveLog(ctx context.Context, src LogSource, path string) error {
 	}
 	_, err = io.Copy(f, r)
 	return errors.Join(err, f.Close())
+}
+
+// Event is an event of the lease's namespace.
+type Event struct {
+	Time    time.Time
+	Type    string // Normal or Warning
+	Object  string // "pod/stock-6d5f"
+	Reason  string
+	Message string
+	Count   int // how often it was seen, at least 1
+}
+
+// Events lists what Kubernetes noted about the lease's objects, oldest first.
+// Whoever may not look gets none.
+func (l *Lease) Events(ctx context.Context) ([]Event, error) {
+	list, err := l.cluster.client.CoreV1().Events(l.Namespace).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, l.cluster.apiError("list the events of namespace "+l.Namespace, err)
+	}
+	events := make([]*corev1.Event, len(list.Items))
+	for i := range list.Items {
+		events[i] = &list.Items[i]
+	}
+	sortByTime(events)
+	out := make([]Event, len(events))
+	for i, e := range events {
+		o := e.InvolvedObject
+		out[i] = Event{
+			Time: eventTime(e).UTC(), Type: e.Type, Object: strings.ToLower(o.Kind) + "/" + o.Name,
+			Reason: e.Reason, Message: strings.TrimSpace(e.Message), Count: max(1, int(e.Count)),
+		}
+	}
+	return out, nil
 }
 
 func eventTable(s *Snapshot) string {

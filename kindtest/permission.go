@@ -1,6 +1,8 @@
 package kindtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -23,7 +25,8 @@ func (e *PermissionError) Error() string {
 
 func (e *PermissionError) Unwrap() error { return e.Err }
 
-// apiError makes a *PermissionError of a refusal, and otherwise says what was
+// apiError makes a *PermissionError of a refusal, an *EnvironmentError of what
+// is wrong with the cluster or the way to it, and otherwise says what was
 // attempted.
 func (c *Cluster) apiError(action string, err error) error {
 	action += " in cluster " + c.Name
@@ -33,8 +36,24 @@ func (c *Cluster) apiError(action string, err error) error {
 	case apierrors.IsForbidden(err):
 		right := missingRight(err)
 		return &PermissionError{Action: action, Right: right, Err: err, Remedy: remedy(right)}
+	case environmental(err):
+		return &EnvironmentError{What: "cannot " + action, Err: err, Remedy: "check that the cluster and its engine run and can be reached from here"}
 	}
 	return fmt.Errorf("%s: %w", action, err)
+}
+
+// environmental reports whether an error is one of the cluster or the way to
+// it, and not about what was asked of it.
+func environmental(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return true
+	}
+	return apierrors.IsInternalError(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
+		apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err)
 }
 
 func remedy(right string) string {

@@ -1,6 +1,7 @@
 package kindtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,9 +33,25 @@ func TestAPIError(t *testing.T) {
 			t.Errorf("%s: %+v", x.name, err)
 		}
 	}
-	cause := errors.New("connection refused")
-	var e *PermissionError
-	if err := c.apiError("do it", cause); errors.As(err, &e) || !errors.Is(err, cause) {
-		t.Errorf("%v", err)
+}
+
+func TestAPIErrorBlamesTheEnvironment(t *testing.T) {
+	t.Parallel()
+	c := &Cluster{Name: "shop"}
+	for _, x := range []struct {
+		err  error
+		want bool
+	}{
+		{errors.New("connection refused"), true},
+		{apierrors.NewInternalError(errors.New("etcd is full")), true},
+		{apierrors.NewServiceUnavailable("starting"), true},
+		{apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, "stock"), false},
+		{context.Canceled, false},
+	} {
+		err := c.apiError("do it", x.err)
+		var e *EnvironmentError
+		if got := errors.As(err, &e); got != x.want || !errors.Is(err, x.err) {
+			t.Errorf("%v: environment %v, want %v", err, got, x.want)
+		}
 	}
 }

@@ -18,7 +18,7 @@ type Findings struct {
 	Issues     []Issue           `json:"issues,omitempty"`
 	Benchmarks []Benchmark       `json:"benchmarks,omitempty"`
 	Facts      map[string]string `json:"facts,omitempty"`  // "bundle" -> digest, "image size" -> bytes
-	Phases     []Phase           `json:"phases,omitempty"` // parts of the stage, by their start
+	Phases     []Phase           `json:"phases,omitempty"` // parts of the stage, by their start; see Job.Phase
 	Layers     []Layer           `json:"layers,omitempty"` // of the image, lowest first
 	Events     []ClusterEvent    `json:"events,omitempty"` // of the namespace, oldest first
 }

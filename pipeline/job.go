@@ -1,7 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
+	"fmt"
 	"io"
+	"slices"
+	"sync"
+	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 )
@@ -22,6 +27,9 @@ type Job struct {
 	Kept string
 	// Scratch is an empty folder that is removed after the stage.
 	Scratch string
+	// Cache is a folder that outlives the run. It is this node's in this
+	// checkout, one run at a time uses it, and it may be gone the next time.
+	Cache string
 	// Log is the stage's log. Secrets are masked in it. It may be written to
 	// concurrently.
 	Log io.Writer
@@ -38,6 +46,9 @@ type Job struct {
 	publish func() error
 	// background is whether others work with the outputs already.
 	background bool
+
+	started time.Time
+	mu      sync.Mutex // guards Findings.Phases
 }
 
 // Say tells the observers what the stage is doing now, in a few words.
@@ -45,6 +56,20 @@ func (j *Job) Say(what string) {
 	if j.say != nil {
 		j.say(what)
 	}
+}
+
+// Phase begins a part of the stage that people may want to know the time of;
+// done ends it. Phases may overlap.
+func (j *Job) Phase(name string) (done func()) {
+	began := time.Now()
+	return sync.OnceFunc(func() {
+		took := time.Since(began)
+		fmt.Fprintf(j.Log, "%6.2f s  %s\n", took.Seconds(), name)
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.Findings.Phases = append(j.Findings.Phases, Phase{Name: name, Start: began.Sub(j.started), Took: took})
+		slices.SortStableFunc(j.Findings.Phases, func(a, b Phase) int { return cmp.Compare(a.Start, b.Start) })
+	})
 }
 
 // Publish says that the outputs are complete: stages that need them may begin
@@ -89,7 +114,7 @@ func (j *Job) Command(args ...string) proc.Cmd {
 // by the name of the stage.
 func NewJob(node *Node, run, dir, out, kept, scratch string, log io.Writer, needs map[string]string) *Job {
 	return &Job{
-		Node: node, Run: run, Dir: dir, Out: out, Kept: kept, Scratch: scratch,
-		Log: new(proc.Masker).Writer(log), Findings: &Findings{}, needs: needs,
+		Node: node, Run: run, Dir: dir, Out: out, Kept: kept, Scratch: scratch, Cache: scratch,
+		started: time.Now(), Log: new(proc.Masker).Writer(log), Findings: &Findings{}, needs: needs,
 	}
 }

@@ -164,9 +164,10 @@ func (w *worker) attempt(ctx context.Context, dec Decision) (f finished, stageEr
 func (w *worker) newJob() (*Job, func() error, error) {
 	n := w.node
 	base := filepath.Join(w.dir.dir, filepath.FromSlash(n.Name))
+	cache := filepath.Join(w.e.Checkout.dir, "cache", filepath.FromSlash(n.Name))
 	outs := filepath.Dir(w.e.Checkout.Out(n.Name))
 	scratch := filepath.Join(w.dir.scratch(), fileName(n.Name))
-	if err := mkdirs(base, outs); err != nil {
+	if err := mkdirs(base, outs, cache); err != nil {
 		return nil, nil, err
 	}
 	if err := errors.Join(removeAll(scratch), mkdirs(scratch)); err != nil {
@@ -182,7 +183,7 @@ func (w *worker) newJob() (*Job, func() error, error) {
 	}
 	log := w.e.Masker.Writer(logFile)
 	job := NewJob(n, w.dir.id, n.Dir, out, base, scratch, log, w.needFolders())
-	job.Temp = w.dir.temp
+	job.Temp, job.Cache = w.dir.temp, cache
 	job.say = func(text string) {
 		w.rec.event(Event{Type: EventSay, Node: n.Name, Text: w.e.Masker.String(text)})
 	}

@@ -124,6 +124,7 @@ func stageRules() map[string]rule {
 		"Stage.env":       variables("Added to the environment of the stage's commands."),
 		"Stage.reports":   {Doc: "Reports that the command writes."},
 		"Stage.coverage":  {Doc: "Least statement coverage in percent.", Max: 100, Expected: "a percentage from 0 to 100"},
+		"Stage.coverpkg":  text("Packages whose statements count as covered whichever package's tests reach them, as for go test -coverpkg: \"./...\" for all. Default: each package by its own tests, which lets Go reuse the results of the others."),
 		"Stage.checks":    text("Checks of staticcheck. Default: its own choice."),
 		"Stage.race":      {Doc: "Whether the tests run with the race detector; it needs cgo.", Default: false},
 		"Stage.generate":  {Doc: "Whether go generate must leave no difference.", Default: true},

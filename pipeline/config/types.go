@@ -91,6 +91,7 @@ type Stage struct {
 	Reports Reports           `yaml:"reports"`
 
 	Coverage float64  `yaml:"coverage" stage:"unit"`  // unit: least statement coverage in percent
+	CoverPkg string   `yaml:"coverpkg" stage:"unit"`  // unit: packages that every package's tests cover; default each its own
 	Checks   []string `yaml:"checks" stage:"lint"`    // lint: staticcheck checks, default its own
 	Race     bool     `yaml:"race" stage:"unit"`      // unit: with the race detector (needs cgo)
 	Generate *bool    `yaml:"generate" stage:"build"` // build: whether `go generate` must give no diff; default true

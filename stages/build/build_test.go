@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool"
 	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
 
@@ -268,6 +270,7 @@ package svc
 package main
 
 import (
+	"bytes"
 	"os"
 
 	"example.com/common"
@@ -299,6 +302,27 @@ const Number = "7"
 }
 
 // A cancelled build is cancelled, not red.
+func TestModuleCacheIsVerifiedOncePerGoSum(t *testing.T) {
+	t.Parallel()
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), "-- go.mod --\nmodule example.com/svc\n\ngo 1.24\n-- x.go --\npackage svc\n")
+	job, _ := gotooltest.NewJob(t, "build", dir)
+	verified := func() bool {
+		var log bytes.Buffer
+		if err := modules(t.Context(), gotool.Go{Job: job, Log: &log}); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(log.String(), "$ go mod verify")
+	}
+	if !verified() || verified() {
+		t.Error("want it verified the first time, and not the second")
+	}
+	gotooltest.Write(t, dir, "-- go.sum --\nexample.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+	var log bytes.Buffer
+	_ = modules(t.Context(), gotool.Go{Job: job, Log: &log}) // which is not tidy now
+	gotooltest.Contains(t, log.String(), "$ go mod verify")
+}
+
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	gotooltest.NeedGo(t)

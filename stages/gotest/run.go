@@ -1,7 +1,6 @@
 package gotest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,36 +57,10 @@ func timeout(n *pipeline.Node) []string {
 // tells of them. The error is a *pipeline.NotTested when the environment is to
 // blame (no go, no network), or ctx's; the findings then hold what was done.
 func Run(ctx context.Context, job *pipeline.Job, o Options) (*Result, error) {
-	dir := o.Dir
-	if dir == "" {
-		dir = job.Dir
-	}
 	o.Args = append(timeout(job.Node), o.Args...)
-	cmd := gotool.Go{Job: job, Dir: dir, Env: o.Env}.Command(o.command()...)
-	fmt.Fprintf(job.Log, "$ %s\n", proc.Quote(cmd.Args))
-	p := newParser(job.Log)
-	lines := &splitter{line: p.line}
-	stderr := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = lines, io.MultiWriter(job.Log, &limited{w: stderr, left: maxOutput})
-	err := cmd.Run(ctx)
-	lines.flush()
-	res := p.finish()
-	res.locate(dir, gotool.Module(dir))
-	res.plain(stderr.String())
-	res.stopped(err)
-	job.Findings.Tests = append(job.Findings.Tests, res.Tests...)
-	if f := res.Failure(); f != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return res, f // time is up: the tests that did not end are why
-	}
-	if ctx.Err() != nil {
-		return res, err
-	}
-	if err != nil && res.Failed == 0 {
-		if blame := gotool.Blame(err, res.text()); blame != nil {
-			return res, blame
-		}
-	}
-	return res, nil
+	s := newStream(job)
+	err := s.run(ctx, gotool.Go{Job: job, Dir: o.dir(job), Env: o.Env}.Command(o.command()...))
+	return s.result(ctx, job, o.dir(job), err)
 }
 
 // stopped notes that the go command failed; that is red even when no test and

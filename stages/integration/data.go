@@ -30,9 +30,7 @@ func (d *deployment) data(ctx context.Context) error {
 	if len(d.stage.o.Service.Integration.Data) == 0 {
 		return nil
 	}
-	err := d.ready(ctx) // jobs that load data have to complete
-	d.laps.done("data")
-	return err
+	return d.ready(ctx, "data ready") // jobs that load data have to complete
 }
 
 func (d *deployment) dataCommand(ctx context.Context, command string) error {

@@ -16,20 +16,22 @@ import (
 
 // deployment is one installation of the service and its neighbours.
 type deployment struct {
-	stage  *Stage
-	job    *pipeline.Job
-	lease  *kindtest.Lease
-	bundle *container.Bundle
-	laps   *laps
+	stage   *Stage
+	job     *pipeline.Job
+	cluster *kindtest.Cluster
+	lease   *kindtest.Lease
+	bundle  *container.Bundle
 
-	loaded   kindtest.Loaded // the service's image in the cluster
-	ca       string          // path of the authority's certificate
-	siblings []string        // services installed beside
+	images   map[string]*loading // by the name of the service
+	loaded   kindtest.Loaded     // the service's image in the cluster
+	ca       string              // path of the authority's certificate
+	siblings []string            // services installed beside
 }
 
-// install brings the image into the cluster and creates everything; it does
-// not wait until it is ready.
+// install creates everything, neighbours first in their order; it does not
+// wait until they are ready.
 func (d *deployment) install(ctx context.Context) error {
+	defer d.job.Phase("install")()
 	if err := d.secret(ctx); err != nil {
 		return err
 	}
@@ -38,13 +40,9 @@ func (d *deployment) install(ctx context.Context) error {
 			return err
 		}
 	}
-	folder, _ := d.job.Need("container")
 	var err error
-	if d.loaded, err = d.installBundle(ctx, &d.stage.o.Service, folder, d.bundle); err != nil {
-		return err
-	}
-	d.laps.done("installed " + d.loaded.Ref)
-	return nil
+	d.loaded, err = d.installBundle(ctx, &d.stage.o.Service)
+	return err
 }
 
 // secret makes the key pair of the lease; the authority's certificate is what
@@ -88,48 +86,55 @@ func (d *deployment) neighbour(ctx context.Context, w *config.With) error {
 
 // sibling installs another service of the system from its bundle.
 func (d *deployment) sibling(ctx context.Context, w *config.With) error {
-	need := w.Service + "/container"
-	folder, ok := d.job.Need(need)
-	if !ok {
-		return &pipeline.NotTested{
-			Why:    fmt.Sprintf("integration.with names the service %s, which is not here", w.Service),
-			Remedy: "run in the folder that holds both services",
-		}
-	}
-	bundle, err := readBundle(d.job, need)
-	if err != nil {
-		return err
-	}
 	for _, svc := range d.stage.o.Siblings {
 		if svc.Name != w.Service {
 			continue
 		}
 		svc.Integration.Values = merge(svc.Integration.Values, w.Values)
 		d.siblings = append(d.siblings, svc.Name)
-		_, err := d.installBundle(ctx, &svc, folder, bundle)
+		_, err := d.installBundle(ctx, &svc)
 		return err
 	}
 	return fmt.Errorf("service %s is not configured", w.Service)
 }
 
-// installBundle loads a bundle's image and installs its chart or manifests.
-func (d *deployment) installBundle(ctx context.Context, svc *config.Service, folder string, b *container.Bundle) (kindtest.Loaded, error) {
-	d.job.Say("loading " + b.Name + " " + b.Version)
-	loaded, err := d.lease.Cluster().Load(ctx, filepath.Join(folder, "oci"), string(b.Digest), imageRef(b))
+// installBundle installs the chart or the manifests of a service whose image
+// is being loaded.
+func (d *deployment) installBundle(ctx context.Context, svc *config.Service) (kindtest.Loaded, error) {
+	image := d.images[svc.Name]
+	d.job.Say("loading " + image.bundle.Name + " " + image.bundle.Version)
+	if svc.Chart == "" {
+		loaded, err := image.wait()
+		if err != nil {
+			return loaded, err
+		}
+		return loaded, d.applyPath(ctx, filepath.Join(svc.Dir, svc.Manifests), &replacement{name: image.bundle.Name, ref: loaded.Ref})
+	}
+	// While the image is on its way under the name that it usually gets.
+	expected := imageRef(image.bundle)
+	chart, err := d.prepare(ctx, svc, image, expected)
+	if err != nil {
+		return kindtest.Loaded{}, err
+	}
+	loaded, err := image.wait()
+	if err == nil && loaded.Ref != expected {
+		chart, err = d.prepare(ctx, svc, image, loaded.Ref)
+	}
 	if err != nil {
 		return loaded, err
 	}
-	fmt.Fprintf(d.job.Log, "image %s (%s), %d bytes sent\n", loaded.Ref, loaded.Digest, loaded.Sent)
-	if svc.Chart == "" {
-		return loaded, d.applyPath(ctx, filepath.Join(svc.Dir, svc.Manifests), &replacement{name: b.Name, ref: loaded.Ref})
-	}
-	chart, err := os.ReadFile(filepath.Join(folder, "chart.tgz"))
+	return loaded, chart.Install(ctx)
+}
+
+// prepare makes the chart of a bundle ready to be installed with an image.
+func (d *deployment) prepare(ctx context.Context, svc *config.Service, image *loading, ref string) (*kindtest.PreparedChart, error) {
+	archive, err := os.ReadFile(filepath.Join(image.folder, "chart.tgz"))
 	if err != nil {
-		return loaded, fmt.Errorf("the bundle of %s has no chart: %w", b.Name, err)
+		return nil, fmt.Errorf("the bundle of %s has no chart: %w", image.bundle.Name, err)
 	}
-	return loaded, d.lease.InstallChart(ctx, kindtest.Chart{
-		Release: b.Name, Archive: chart,
-		Values: merge(svc.Integration.Values, imageValues(loaded.Ref)),
+	return d.lease.PrepareChart(ctx, kindtest.Chart{
+		Release: image.bundle.Name, Archive: archive,
+		Values: merge(svc.Integration.Values, imageValues(ref)),
 	})
 }
 
@@ -160,14 +165,11 @@ func (d *deployment) applyPath(ctx context.Context, path string, image *replacem
 }
 
 // ready waits until all that was installed is ready.
-func (d *deployment) ready(ctx context.Context) error {
-	err := d.lease.WaitReady(ctx, kindtest.ReadyOptions{
+func (d *deployment) ready(ctx context.Context, phase string) error {
+	defer d.job.Phase(phase)()
+	return d.lease.WaitReady(ctx, kindtest.ReadyOptions{
 		Timeout: d.stage.o.Service.Integration.Ready, Restarts: 2, Progress: d.job.Say,
 	})
-	if err == nil {
-		d.laps.done("ready")
-	}
-	return err
 }
 
 // checkImage makes sure that what runs is what was built: the bytes that were

@@ -13,6 +13,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
 	"gitlab.com/selfcontained/pipeline/stages/container"
+	"gitlab.com/selfcontained/pipeline/stages/gotest"
 )
 
 // Tag is the build tag of integration tests.
@@ -61,43 +62,42 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if err != nil {
 		return err
 	}
-	compiled := s.compileTests(ctx, job)
-	defer func() { <-compiled }()
-	err = s.inCluster(ctx, job, bundle, compiled)
-	return stageError(err)
+	binaries := gotest.CompileAside(ctx, job, s.o.Service.Dir, Tag) // while the pods start
+	defer binaries()
+	return stageError(s.inCluster(ctx, job, bundle, binaries))
 }
 
 // inCluster does the work that needs the cluster.
-func (s *Stage) inCluster(ctx context.Context, job *pipeline.Job, bundle *container.Bundle, compiled <-chan struct{}) (err error) {
+func (s *Stage) inCluster(ctx context.Context, job *pipeline.Job, bundle *container.Bundle, binaries func() *gotest.Binaries) (err error) {
 	job.Say("waiting for the cluster")
-	lap := newLaps(job)
+	done := job.Phase("cluster")
 	cluster, err := s.o.Provider.Ensure(ctx)
 	if err != nil {
 		return err
 	}
-	lap.done("cluster " + cluster.Name + " " + cluster.Version)
-	swept, err := cluster.Sweep(ctx)
-	if err != nil {
-		return err
-	}
-	for _, namespace := range swept {
-		fmt.Fprintf(job.Log, "deleted namespace %s, left by a run that is over\n", namespace)
-	}
-	lease, err := s.take(ctx, cluster, job)
-	if err != nil {
-		return err
-	}
+	done()
+	fmt.Fprintf(job.Log, "cluster %s %s\n", cluster.Name, cluster.Version)
+	swept := s.sweep(ctx, cluster, job)
 	defer func() {
-		if err != nil {
-			s.collect(ctx, job, lease)
+		if sweepErr := <-swept; err == nil {
+			err = sweepErr
 		}
 	}()
-	lap.done("namespace " + lease.Namespace)
-	d := &deployment{stage: s, job: job, lease: lease, bundle: bundle, laps: lap}
+	d := &deployment{stage: s, job: job, cluster: cluster, bundle: bundle}
+	if err := d.load(ctx); err != nil {
+		return err
+	}
+	defer d.settle()
+	done = job.Phase("namespace")
+	if d.lease, err = s.take(ctx, cluster, job); err != nil {
+		return err
+	}
+	done()
+	defer func() { s.collect(ctx, job, d.lease, err) }()
 	if err := d.install(ctx); err != nil {
 		return err
 	}
-	if err := d.ready(ctx); err != nil {
+	if err := d.ready(ctx, "ready"); err != nil {
 		return d.otherImages(ctx, err)
 	}
 	if err := d.checkImage(ctx); err != nil {
@@ -106,7 +106,20 @@ func (s *Stage) inCluster(ctx context.Context, job *pipeline.Job, bundle *contai
 	if err := d.data(ctx); err != nil {
 		return err
 	}
-	return d.test(ctx, compiled)
+	return d.test(ctx, binaries)
+}
+
+// sweep deletes what dead runs left, beside everything else.
+func (s *Stage) sweep(ctx context.Context, cluster *kindtest.Cluster, job *pipeline.Job) <-chan error {
+	swept := make(chan error, 1)
+	go func() {
+		namespaces, err := cluster.Sweep(ctx)
+		for _, n := range namespaces {
+			fmt.Fprintf(job.Log, "deleted namespace %s, left by a run that is over\n", n)
+		}
+		swept <- err
+	}()
+	return swept
 }
 
 // take leases a namespace and remembers it for Clean.
@@ -146,10 +159,21 @@ func (s *Stage) Clean(ctx context.Context, job *pipeline.Job) error {
 // collectTimeout bounds the time for logs and events of a failure.
 const collectTimeout = 15 * time.Second
 
-// collect keeps what explains a failure, also after a cancellation.
-func (s *Stage) collect(ctx context.Context, job *pipeline.Job, lease *kindtest.Lease) {
+// collect notes what the cluster said, and keeps what explains a failure, also
+// after a cancellation.
+func (s *Stage) collect(ctx context.Context, job *pipeline.Job, lease *kindtest.Lease, failure error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), collectTimeout)
 	defer cancel()
+	events, err := lease.Events(ctx)
+	if err != nil {
+		fmt.Fprintf(job.Log, "the events of the namespace could not be read: %v\n", err)
+	}
+	for _, e := range events {
+		job.Findings.Events = append(job.Findings.Events, pipeline.ClusterEvent(e))
+	}
+	if failure == nil {
+		return
+	}
 	dir := filepath.Join(job.Kept, "cluster")
 	if err := lease.Collect(ctx, dir); err != nil {
 		fmt.Fprintf(job.Log, "not all of the logs and events could be kept: %v\n", err)

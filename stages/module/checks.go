@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/stages/gotest"
 	"gitlab.com/selfcontained/pipeline/stages/module/instance"
 	"gitlab.com/selfcontained/pipeline/stages/module/rootfs"
 )
@@ -51,6 +52,8 @@ type checks struct {
 	help    help
 	red     []redCheck
 	tests   int // executed Go tests
+	// binaries waits for the compiled Go tests.
+	binaries func() *gotest.Binaries
 }
 
 // redCheck is a check that failed.

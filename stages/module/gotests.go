@@ -29,7 +29,7 @@ func (c *checks) moduleTests(ctx context.Context, addr string) error {
 		if err := os.MkdirAll(data, 0o755); err != nil {
 			return err
 		}
-		result, err := gotest.Run(ctx, c.job, gotest.Options{
+		result, err := c.binaries().Run(ctx, c.job, gotest.Options{
 			Args: []string{"-tags=module", "-count=1"}, Packages: gotool.Packages(files), Run: run, Dir: c.stage.o.Dir,
 			Env: []string{"PIPELINE_ADDR=" + addr, "PIPELINE_IMAGE=" + c.reference(), "PIPELINE_DATA=" + data},
 		})

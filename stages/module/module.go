@@ -25,6 +25,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotest"
 	"gitlab.com/selfcontained/pipeline/stages/module/rootfs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -76,11 +77,13 @@ type image struct {
 // checks are a *pipeline.Failure.
 func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	job.Say("unpacking the image")
+	binaries := gotest.CompileAside(ctx, job, s.o.Dir, Kind)
+	defer binaries()
 	img, err := s.open(ctx, job)
 	if err != nil {
 		return err
 	}
-	c := &checks{stage: s, job: job, image: img, limits: s.o.Limits.orDefault()}
+	c := &checks{stage: s, job: job, image: img, limits: s.o.Limits.orDefault(), binaries: binaries}
 	if !c.entrypoint() {
 		return c.verdict()
 	}

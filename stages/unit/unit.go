@@ -52,6 +52,7 @@ func (s *Stage) Key(ctx context.Context, in *evidence.Inputs) error {
 	code.AddTo(in)
 	tree.Filter(func(p string) bool { return source.TestOnly(p) && !code.Has(p) }).AddTo(in)
 	in.Value("setting unit.coverage", fmt.Sprint(s.settings.Coverage))
+	in.Value("setting unit.coverpkg", s.settings.CoverPkg)
 	in.Value("setting unit.race", fmt.Sprint(s.settings.Race))
 	for k, v := range s.settings.Env {
 		in.Digest("env "+k, evidence.Sum([]byte(v))) // may be a secret
@@ -108,10 +109,13 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	return judge(cov, s.settings.Coverage)
 }
 
-// args returns the flags of `go test`. Beyond ten minutes go test needs a
+// args returns the flags of `go test`. The build stage has run go vet. Beyond ten minutes go test needs a
 // timeout of its own; below, its stacks come too late to be of use.
 func (s *Stage) args(timeout time.Duration, profile string) []string {
-	args := []string{"-covermode=atomic", "-coverpkg=./...", "-coverprofile=" + profile}
+	args := []string{"-vet=off", "-covermode=atomic", "-coverprofile=" + profile}
+	if s.settings.CoverPkg != "" {
+		args = append(args, "-coverpkg="+s.settings.CoverPkg)
+	}
 	if s.settings.Race {
 		args = append(args, "-race")
 	}

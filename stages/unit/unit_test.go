@@ -84,7 +84,7 @@ func run(t *testing.T, dir string, set config.Stage) (*pipeline.Job, error) {
 
 func TestGreen(t *testing.T) {
 	t.Parallel()
-	job, err := run(t, gotooltest.Write(t, t.TempDir(), module), config.Stage{Coverage: 50})
+	job, err := run(t, gotooltest.Write(t, t.TempDir(), module), config.Stage{Coverage: 50, CoverPkg: "./..."})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestCached(t *testing.T) {
 		t.Fatal(err)
 	}
 	gotooltest.Contains(t, log.String(), "(cached)")
-	gotooltest.Contains(t, job.Findings.Summary, "60.0 %")
+	gotooltest.Contains(t, job.Findings.Summary, "40.0 %") // a's tests count for a alone
 }
 
 func TestRed(t *testing.T) {
@@ -141,7 +141,7 @@ func TestRed(t *testing.T) {
 			summary: []string{"1 package does not compile"}, cause: []string{"b/b_test.go:6:2: undefined: Nope"},
 		},
 		{
-			name: "coverage", set: config.Stage{Coverage: 80},
+			name: "coverage", set: config.Stage{Coverage: 80, CoverPkg: "./..."},
 			summary: []string{"coverage 60.00 % is below 80 %"}, cause: []string{"50.0 %  example.com/svc/a (2 of 4 statements are not covered)"},
 		},
 	} {

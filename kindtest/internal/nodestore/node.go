@@ -1,7 +1,6 @@
 package nodestore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,11 +50,7 @@ type imageRecord struct {
 
 // images returns the records of the given names.
 func (n *node) images(ctx context.Context, names []string) (map[string]imageRecord, error) {
-	args := []string{"images", "ls"}
-	for _, name := range names {
-		args = append(args, fmt.Sprintf("name==%q", name))
-	}
-	out, err := n.ctr(ctx, args...)
+	out, err := n.ctr(ctx, append([]string{"images", "ls"}, filters(names)...)...)
 	return parseImages(out), err
 }
 
@@ -72,35 +67,55 @@ func parseImages(table []byte) map[string]imageRecord {
 	return found
 }
 
-// content returns the digests of the blobs in the node's store.
-func (n *node) content(ctx context.Context) (map[string]bool, error) {
-	out, err := n.ctr(ctx, "content", "ls", "-q")
+// inventory is what a node has.
+type inventory struct {
+	images  map[string]imageRecord // of the names that were asked for
+	content map[string]bool        // digests of the blobs in the store
+	// snapshotter is the one that Kubernetes uses on this node; images have to be
+	// unpacked by the same.
+	snapshotter string
+}
+
+// inventoryScript prints the parts of an inventory, with a line "--" between
+// them: entering a container takes longer than any of the commands.
+const inventoryScript = `set -e
+ctr --namespace=k8s.io images ls "$@"
+echo --
+ctr --namespace=k8s.io content ls -q
+echo --
+exec containerd config dump`
+
+func (n *node) inventory(ctx context.Context, names []string) (*inventory, error) {
+	out, err := n.exec(ctx, nil, append([]string{"sh", "-c", inventoryScript, "sh"}, filters(names)...)...)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]bool)
-	for _, digest := range bytes.Fields(out) {
-		found[string(digest)] = true
+	parts := strings.SplitN(string(out), "\n--\n", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("node %s: cannot read what it has: %q", n.container, out)
 	}
-	return found, nil
+	inv := &inventory{images: parseImages([]byte(parts[0])), content: map[string]bool{}, snapshotter: parseSnapshotter(parts[2])}
+	for _, digest := range strings.Fields(parts[1]) {
+		inv.content[digest] = true
+	}
+	if inv.snapshotter == "" {
+		return nil, fmt.Errorf("node %s: containerd's configuration names no snapshotter", n.container)
+	}
+	return inv, nil
+}
+
+// filters select images by their names.
+func filters(names []string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, fmt.Sprintf("name==%q", name))
+	}
+	return out
 }
 
 // read returns a blob of the node's store.
 func (n *node) read(ctx context.Context, digest v1.Hash) ([]byte, error) {
 	return n.ctr(ctx, "content", "get", digest.String())
-}
-
-// snapshotter returns the one that Kubernetes uses on this node; images have to
-// be unpacked by the same.
-func (n *node) snapshotter(ctx context.Context) (string, error) {
-	out, err := n.exec(ctx, nil, "containerd", "config", "dump")
-	if err != nil {
-		return "", err
-	}
-	if s := parseSnapshotter(string(out)); s != "" {
-		return s, nil
-	}
-	return "", fmt.Errorf("node %s: containerd's configuration names no snapshotter", n.container)
 }
 
 // parseSnapshotter finds the key in containerd's dump: versions 3 and 4 have a
@@ -124,11 +139,18 @@ func parseSnapshotter(dump string) string {
 	return found
 }
 
-// importArchive feeds an archive to containerd. Only the node's own platform is
-// unpacked: the archive has nothing of the others.
-func (n *node) importArchive(ctx context.Context, snapshotter string, archive io.Reader) error {
-	_, err := n.exec(ctx, archive, "ctr", "--namespace=k8s.io", "images", "import", "--snapshotter="+snapshotter, "-")
-	return err
+// importScript imports an archive from stdin and lists the images afterwards.
+const importScript = `set -e
+ctr --namespace=k8s.io images import --snapshotter="$1" - >/dev/null
+shift
+exec ctr --namespace=k8s.io images ls "$@"`
+
+// importArchive feeds an archive to containerd, and returns the records of the
+// names. Only the node's own platform is unpacked: the archive has nothing of
+// the others.
+func (n *node) importArchive(ctx context.Context, snapshotter string, archive io.Reader, names []string) (map[string]imageRecord, error) {
+	out, err := n.exec(ctx, archive, append([]string{"sh", "-c", importScript, "sh", snapshotter}, filters(names)...)...)
+	return parseImages(out), err
 }
 
 // awaitManaged waits until Kubernetes' interface has noticed the images: it

@@ -139,40 +139,29 @@ func loadAll(ctx context.Context, list []*node, from layout.Path, plans map[stri
 // load returns how many bytes were sent, 0 when the node has the image.
 func (n *node) load(ctx context.Context, from layout.Path, p *plan, names []string) (int64, error) {
 	digest := p.root.Digest.String()
-	found, err := n.images(ctx, names)
-	if err != nil {
+	have, err := n.inventory(ctx, names)
+	if err != nil || allThere(have.images, names, digest) {
 		return 0, err
 	}
-	if allThere(found, names, digest) {
-		return 0, nil
-	}
-	have, err := n.content(ctx)
-	if err != nil {
-		return 0, err
-	}
-	snapshotter, err := n.snapshotter(ctx)
-	if err != nil {
-		return 0, err
-	}
-	sent, err := n.send(ctx, snapshotter, from, p, names, missing(p.blobs, have))
-	if err != nil && ctx.Err() == nil && len(have) > 0 {
+	found, sent, err := n.send(ctx, have.snapshotter, from, p, names, missing(p.blobs, have.content))
+	if err != nil && ctx.Err() == nil && len(have.content) > 0 {
 		// What was there may have been collected in between, together with
 		// the image that it belonged to.
-		sent, err = n.send(ctx, snapshotter, from, p, names, p.blobs)
+		found, sent, err = n.send(ctx, have.snapshotter, from, p, names, p.blobs)
 	}
-	if err != nil {
+	if err != nil || allThere(found, names, digest) {
 		return sent, err
 	}
 	return sent, n.awaitManaged(ctx, names, digest)
 }
 
-func (n *node) send(ctx context.Context, snapshotter string, from layout.Path, p *plan, names []string, blobs []v1.Descriptor) (int64, error) {
+func (n *node) send(ctx context.Context, snapshotter string, from layout.Path, p *plan, names []string, blobs []v1.Descriptor) (map[string]imageRecord, int64, error) {
 	r, w := io.Pipe()
 	counted := &countingReader{r: r}
 	go func() { w.CloseWithError(writeArchive(w, from, p.root, names, blobs)) }()
-	err := n.importArchive(ctx, snapshotter, counted)
+	found, err := n.importArchive(ctx, snapshotter, counted, names)
 	r.Close() // ends the writer if the import stopped reading
-	return counted.n, err
+	return found, counted.n, err
 }
 
 // missing returns the blobs that are not there, each once.
