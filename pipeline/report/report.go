@@ -1,10 +1,12 @@
 // Package report writes what a run found in the formats that GitLab and people
-// read: JUnit, Cobertura, Code Quality, Markdown and the Go benchmark format.
+// read: JUnit, Cobertura, Code Quality, Markdown, HTML and the Go benchmark
+// format.
 //
-// Every writer is a pure function of a Run, so that the reports can be made
-// again from a record at any time. Text from tests and tools is hostile until
-// cleaned: it may hold bytes that XML forbids, be larger than GitLab reads, or
-// look like HTML, a mention or a quick action of GitLab. A report about nothing
+// Every writer is a pure function of a Run, HTML of the logs too that it names,
+// so that the reports can be made again from a record at any time. Text from
+// tests and tools is hostile until cleaned: it may hold bytes that XML forbids,
+// be larger than GitLab reads, or look like HTML, a mention or a quick action of
+// GitLab. A report about nothing
 // is not written, and one of a former run is removed, so that no report speaks
 // for a run that did not make it. The demands of GitLab are those of its
 // documentation of artifacts:reports.
@@ -69,8 +71,8 @@ type file struct {
 // and returns their paths, sorted. Each file is replaced in one step. The names
 // are junit-SERVICE-STAGE.xml, coverage-SERVICE.xml (with .2, .3 before .xml
 // for the parts of one that GitLab would refuse for its size),
-// codequality.json, summary.md and bench.txt. Files of these names in dir that
-// the run has nothing to say in are removed.
+// codequality.json, summary.md, report.html and bench.txt. Files of these names
+// in dir that the run has nothing to say in are removed.
 func Write(dir string, run Run) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("write the reports: %w", err)
@@ -98,7 +100,7 @@ func (run Run) files() ([]file, error) {
 		name  string
 		write func(io.Writer, Run) error
 	}{
-		{"codequality.json", CodeQuality}, {"summary.md", Markdown}, {"bench.txt", Benchmarks},
+		{"codequality.json", CodeQuality}, {"summary.md", Markdown}, {"report.html", HTML}, {"bench.txt", Benchmarks},
 	} {
 		var b bytes.Buffer
 		if err := one.write(&b, run); err != nil {
@@ -137,7 +139,7 @@ func removeStale(dir string, written []string) error {
 	if err != nil {
 		return fmt.Errorf("look for old reports: %w", err)
 	}
-	ours := regexp.MustCompile(`^(junit-.*\.xml|coverage-.*\.xml|codequality\.json|summary\.md|bench\.txt)$`)
+	ours := regexp.MustCompile(`^(junit-.*\.xml|coverage-.*\.xml|codequality\.json|summary\.md|report\.html|bench\.txt)$`)
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		if entry.IsDir() || !ours.MatchString(entry.Name()) || slices.Contains(written, path) {

@@ -106,7 +106,7 @@ func TestWriteGolden(t *testing.T) {
 	}
 	want := []string{
 		"bench.txt", "codequality.json", "coverage-stock.xml", "junit-stock-container.xml", "junit-stock-integration.xml",
-		"junit-stock-lint.xml", "junit-stock-module.xml", "junit-stock-unit.xml", "summary.md",
+		"junit-stock-lint.xml", "junit-stock-module.xml", "junit-stock-unit.xml", "report.html", "summary.md",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -193,7 +193,7 @@ func TestFilesDoNotCollide(t *testing.T) {
 		names = append(names, f.name)
 	}
 	slices.Sort(names)
-	want := []string{"junit-___x-y.xml", "junit-a-b-c.2.xml", "junit-a-b-c.3.xml", "junit-a-b-c.xml", "summary.md"}
+	want := []string{"junit-___x-y.xml", "junit-a-b-c.2.xml", "junit-a-b-c.3.xml", "junit-a-b-c.xml", "report.html", "summary.md"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
