@@ -29,10 +29,13 @@ func (f *Findings) mask(m *proc.Masker) {
 		f.Tests[i].Name, f.Tests[i].Output = m.String(f.Tests[i].Name), m.String(f.Tests[i].Output)
 	}
 	for i := range f.Issues {
-		f.Issues[i].Message = m.String(f.Issues[i].Message)
+		f.Issues[i].Path, f.Issues[i].Message = m.String(f.Issues[i].Path), m.String(f.Issues[i].Message)
 	}
 	for i := range f.Events {
-		f.Events[i].Message = m.String(f.Events[i].Message)
+		f.Events[i].Object, f.Events[i].Message = m.String(f.Events[i].Object), m.String(f.Events[i].Message)
+	}
+	for name, value := range f.Facts {
+		f.Facts[name] = m.String(value)
 	}
 }
 

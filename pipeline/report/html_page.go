@@ -39,6 +39,7 @@ type pair struct{ Name, Value string }
 // serviceView is a service with its stages.
 type serviceView struct {
 	ID, Name string
+	Version  string
 	Stages   []*stageView
 }
 
@@ -58,6 +59,7 @@ type stageView struct {
 	Mark                mark
 	UpToDate            bool
 	Took, What, Cause   string
+	Version, Left       string
 	Command             []string // that runs the stage again, word by word
 	FirstFailure        string   // id of the first failing test, ""
 
@@ -98,6 +100,7 @@ func (run Run) stageView(s Stage) *stageView {
 	if !s.UpToDate {
 		v.Took = duration(s.Duration)
 	}
+	v.Version, v.Left = oneLine(bound(s.Version)), oneLine(bound(s.Left))
 	v.Name = v.Service + "/" + v.Kind
 	v.Command = []string{"pipeline", "run", shellWord(v.Kind)}
 	if len(run.services()) > 1 {
@@ -135,7 +138,7 @@ func (p *page) group(used map[string]bool) {
 		if !ok {
 			i = len(p.Services)
 			index[v.Service] = i
-			p.Services = append(p.Services, serviceView{ID: free(used, fileName(v.Service), ""), Name: v.Service})
+			p.Services = append(p.Services, serviceView{ID: free(used, fileName(v.Service), ""), Name: v.Service, Version: v.Version})
 		}
 		p.Services[i].Stages = append(p.Services[i].Stages, v)
 	}
@@ -148,6 +151,9 @@ func (p *page) head(run Run) {
 		names = append(names, s.Name)
 	}
 	version := oneLine(bound(run.Version))
+	if len(names) > 1 {
+		version = "" // each has its own
+	}
 	p.Title = oneLine(bound(strings.Join(names, ", ")))
 	if len(names) == 1 && version != "" {
 		p.Title += " " + version

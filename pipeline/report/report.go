@@ -41,6 +41,10 @@ type Stage struct {
 	Findings       *pipeline.Findings
 	// Log is the path of the stage's log, "" without one.
 	Log string
+	// Left is what could not be cleaned up.
+	Left string
+	// Version is that of the service.
+	Version string
 	// Root is the path from the repository's root to the stage's service, with
 	// slashes; "" is that of the run. It matters when a run has several
 	// services.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 
+	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/stages/container/archive"
 	"gitlab.com/selfcontained/pipeline/stages/container/blob"
 	"gitlab.com/selfcontained/pipeline/stages/container/secrets"
@@ -76,6 +77,7 @@ func (b *bundler) perPlatform(ctx context.Context, bases []baseImage, extra []pa
 			b.mu.Unlock()
 			parts := slices.Concat(bases[i].parts, extra, []part{{layer, "program /" + b.service.Name}})
 			images[i], err = b.image(bases[i], parts)
+			images[i].layers = layersOf(bin.Platform, bases[i].layers, parts)
 			return err
 		})
 	}
@@ -102,6 +104,18 @@ func (b *bundler) image(base baseImage, parts []part) (image, error) {
 	desc, err := b.store.PutJSON(types.OCIManifestSchema1, manifest)
 	desc.Platform = &base.platform
 	return image{desc: desc, config: manifest.Config.Digest, size: pullSize(&manifest)}, err
+}
+
+// layersOf describes the layers of an image for the reports, lowest first.
+func layersOf(platform string, base []blob.Layer, parts []part) []pipeline.Layer {
+	var layers []pipeline.Layer
+	for _, l := range base {
+		layers = append(layers, pipeline.Layer{Name: "base", Platform: platform, Digest: l.Digest.String(), Size: l.Size})
+	}
+	for _, p := range parts {
+		layers = append(layers, pipeline.Layer{Name: p.idea, Platform: platform, Digest: p.Digest.String(), Size: p.Size})
+	}
+	return layers
 }
 
 // pullSize is what a pull of the image transfers beside the manifest.

@@ -39,6 +39,7 @@ type image struct {
 	desc   v1.Descriptor // with its platform
 	config v1.Hash
 	size   int64
+	layers []pipeline.Layer
 }
 
 // run goes from what fails fast to what takes long.
@@ -56,6 +57,9 @@ func (b *bundler) run(ctx context.Context) error {
 		return err
 	}
 	images, err := b.images(ctx)
+	for _, i := range images {
+		b.job.Findings.Layers = append(b.job.Findings.Layers, i.layers...)
+	}
 	if err != nil {
 		return err
 	}

@@ -247,6 +247,15 @@ func TestFindings(t *testing.T) {
 	if want := "sha256:" + bundle.Digest.Short() + ", 0.1 MB, 2 platforms"; job.Findings.Summary != want {
 		t.Errorf("summary %q, want %q", job.Findings.Summary, want)
 	}
+	var size int64
+	for _, l := range job.Findings.Layers {
+		if l.Platform == bundle.Images[0].Platform {
+			size += l.Size
+		}
+	}
+	if rest := bundle.Images[0].Size - size; rest <= 0 || rest > 10_000 {
+		t.Errorf("%+v: the image has %d bytes, its configuration would be %d of these", job.Findings.Layers, bundle.Images[0].Size, rest)
+	}
 	if got := job.Findings.Facts["bundle"]; got != string(bundle.Digest) {
 		t.Errorf("fact bundle is %q", got)
 	}

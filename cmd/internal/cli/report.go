@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,10 @@ func newReport(s *streams) *cobra.Command {
 				fmt.Fprintf(s.err, "run %s has not ended: it is going on, or was killed; this is how far it came\n", rec.ID)
 			}
 			sess.loadFindings(rec)
+			if err := sess.writeReports(rec); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.err, "report: %s\n", relative(sess.page()))
 			return report.Markdown(s.out, sess.reportOf(rec))
 		},
 	}
@@ -58,6 +63,13 @@ func (sess *session) loadFindings(rec *pipeline.Record) {
 		}
 	}
 }
+
+// page is the path of the report for people.
+func (sess *session) page() string { return filepath.Join(sess.checkout.Reports(), "report.html") }
+
+// reportFormat counts the changes of what the reports look like: those in place
+// that an earlier version has written are written again.
+const reportFormat = 2
 
 // reportMark holds what the reports in place were made from.
 const reportMark = ".made-from.json"
@@ -88,7 +100,7 @@ func (sess *session) writeReports(rec *pipeline.Record) error {
 // reportState describes a run in which everything was up to date; another run
 // always has something new to report.
 func (sess *session) reportState(rec *pipeline.Record) string {
-	keys := map[string]evidence.Digest{}
+	keys := map[string]evidence.Digest{"format": evidence.Digest(strconv.Itoa(reportFormat))}
 	for _, r := range rec.Results {
 		v := sess.checkout.Verdict(r.Node)
 		if v == nil || r.Status != pipeline.Passed {
@@ -116,9 +128,20 @@ func (sess *session) reportOf(rec *pipeline.Record) report.Run {
 		run.Stages = append(run.Stages, report.Stage{
 			Root: sess.rootOf(r.Service), Service: r.Service, Kind: r.Kind, Status: r.Status, Started: r.Started, Duration: r.Duration,
 			UpToDate: r.UpToDate, Message: r.Message, Cause: r.Cause, Findings: r.Findings, Log: r.Log,
+			Left: r.Left, Version: sess.versionOf(r.Service),
 		})
 	}
 	return run
+}
+
+// versionOf returns the version of a service in this run.
+func (sess *session) versionOf(name string) string {
+	for _, svc := range sess.services {
+		if svc.Name == name {
+			return svc.version
+		}
+	}
+	return ""
 }
 
 // rootOf returns the path from the top of the checkout to a service, "" when

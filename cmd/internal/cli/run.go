@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -229,5 +228,5 @@ func summary(rec *pipeline.Record, sess *session) string {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 	}
 	line := fmt.Sprintf("%s in %s: %s", rec.Status, seconds(rec.Ended.Sub(rec.Started)), strings.Join(parts, ", "))
-	return line + "; report: " + relative(filepath.Join(sess.checkout.Reports(), "summary.md"))
+	return line + "; report: " + relative(sess.page())
 }
