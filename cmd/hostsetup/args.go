@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-const usage = `usage: hostsetup exec [--with podman,registry] -- COMMAND ARG...
-       hostsetup up [--with podman,registry]
+const usage = `usage: hostsetup exec [--with podman,registry,completion] -- COMMAND ARG...
+       hostsetup up [--with podman,registry,completion]
        hostsetup status | down
 `
 
@@ -62,8 +62,8 @@ func parseWith(args []string) (with, rest []string, err error) {
 			return with, args, nil
 		}
 		for _, w := range strings.Split(value, ",") {
-			if !slices.Contains([]string{"podman", "registry"}, w) {
-				return nil, nil, fmt.Errorf("--with %s: expected podman, registry or both", w)
+			if !slices.Contains(extras(), w) {
+				return nil, nil, fmt.Errorf("--with %s: expected %s", w, strings.Join(extras(), ", "))
 			}
 			with = append(with, w)
 		}

@@ -66,6 +66,12 @@ func mayRaise(status string) bool {
 	return true
 }
 
+// bashCompletion is the library of the package of that name.
+const bashCompletion = "/usr/share/bash-completion/bash_completion"
+
+// extras are what can be asked for beside an engine.
+func extras() []string { return []string{"podman", "registry", "completion"} }
+
 // packages returns the Debian packages to install, given which programs are
 // there.
 func packages(c choice, with []string, has func(program string) bool) []string {
@@ -83,6 +89,8 @@ func packages(c choice, with []string, has func(program string) bool) []string {
 			out = append(out, missing(has, "podman", "podman", "netavark", "aardvark-dns")...)
 		case "registry":
 			out = append(out, missing(has, "docker-registry", "docker-registry")...)
+		case "completion":
+			out = append(out, missing(has, bashCompletion, "bash-completion")...)
 		}
 	}
 	return out

@@ -64,6 +64,7 @@ func TestPackages(t *testing.T) {
 		{startOwn, "", "dockerd", "iptables ca-certificates"},
 		{useDocker, "podman registry", "", "podman netavark aardvark-dns docker-registry"},
 		{useDocker, "podman registry", "podman docker-registry", ""},
+		{useDocker, "completion", "", "bash-completion"},
 		{useOwn, "", "", ""},
 	} {
 		got := strings.Join(packages(c.choice, strings.Fields(c.with), has(c.has)), " ")

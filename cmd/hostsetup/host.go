@@ -83,7 +83,12 @@ func answers(ctx context.Context, env []string, args ...string) bool {
 	return proc.Cmd{Args: args, Env: env}.Run(ctx) == nil
 }
 
+// installed looks for a program in PATH, or for a file by its absolute path.
 func installed(program string) bool {
+	if filepath.IsAbs(program) {
+		_, err := os.Stat(program)
+		return err == nil
+	}
 	_, err := exec.LookPath(program)
 	return err == nil
 }
