@@ -93,6 +93,8 @@ func TestFailures(t *testing.T) {
 		{"-d " + file, app.ExitFailed, "create log folder"},
 		{"-d " + dir, app.ExitFailed, "open log"},
 		{"--data " + file, app.ExitFailed, "create data folder"},
+		{"--seed " + file, app.ExitUsage, "--seed " + file + ": expected a JSON object"},
+		{"--seed " + filepath.Join(dir, "absent"), app.ExitFailed, "read seed"},
 	}
 	for _, test := range tests {
 		p := newProgram()
@@ -132,6 +134,43 @@ func TestDryRunFindsALockedDatabase(t *testing.T) {
 	defer db.Close()
 	p := newProgram()
 	if code := p.Run(t.Context(), []string{"-n", "--data", dir}); code != app.ExitFailed || !strings.Contains(p.stderr.String(), "locked") {
+		t.Errorf("code %d, stderr %q", code, &p.stderr)
+	}
+}
+
+func TestSeedPutsArticlesOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	seed, data := filepath.Join(dir, "seed.json"), filepath.Join(dir, "data")
+	if err := os.WriteFile(seed, []byte(`{"apple": 10, "pear": 0}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"created":2`, `"created":0`} {
+		p := newProgram()
+		if code := p.Run(t.Context(), []string{"-n", "--data", data, "--seed", seed}); code != app.ExitOK || !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("code %d, stderr %q, want %s", code, &p.stderr, want)
+		}
+	}
+	db, err := store.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if item, err := db.Item(t.Context(), "apple"); item.OnHand != 10 || err != nil {
+		t.Errorf("item %+v, error %v; want 10 on hand", item, err)
+	}
+}
+
+func TestSeedEndsWithTheProgram(t *testing.T) {
+	t.Parallel()
+	seed := filepath.Join(t.TempDir(), "seed.json")
+	if err := os.WriteFile(seed, []byte(`{"apple": 10}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := newProgram()
+	if code := p.Run(ctx, []string{"--data", t.TempDir(), "--seed", seed}); code != app.ExitFailed || !strings.Contains(p.stderr.String(), "seed: ") {
 		t.Errorf("code %d, stderr %q", code, &p.stderr)
 	}
 }

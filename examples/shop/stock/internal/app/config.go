@@ -19,6 +19,7 @@ type config struct {
 	keyFile  string
 	caFile   string
 	data     string
+	seed     string
 	logDir   string
 	logLevel slog.Level
 	dryRun   bool
@@ -50,6 +51,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.Usage = func() {} // Run reports a mistake once
 	f.Uint16VarP(&c.port, "port", "p", 50051, "port to listen on; 0: any that is free")
 	f.StringVar(&c.data, "data", "/data", "folder of the database")
+	f.StringVar(&c.seed, "seed", "", "JSON `file`, SKU to pieces on hand: at the start, articles that\ndo not exist yet are put")
 	f.BoolVarP(&c.useTLS, "usetls", "t", false, "serve TLS only; needs --certfile and --privkeyfile")
 	f.StringVarP(&c.certFile, "certfile", "c", "", "PEM file with the server's certificate chain")
 	f.StringVarP(&c.keyFile, "privkeyfile", "k", "", "PEM file with the server's private key")

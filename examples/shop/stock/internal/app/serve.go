@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 
 	"gitlab.com/selfcontained/shop/stock/internal/server"
+	"gitlab.com/selfcontained/shop/stock/internal/stock"
 	"gitlab.com/selfcontained/shop/stock/internal/store"
 )
 
@@ -25,11 +27,18 @@ func (a App) serve(ctx context.Context, c config) (err error) {
 	if err != nil {
 		return err
 	}
+	seed, err := c.loadSeed()
+	if err != nil {
+		return err
+	}
 	db, err := store.Open(c.data)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := sow(ctx, db, seed, log); err != nil {
+		return err
+	}
 	s := server.New(db, server.Config{Log: log, TLS: tlsConfig})
 	if c.dryRun {
 		log.Info("dry run: everything is set up", "version", a.Version)
@@ -43,6 +52,35 @@ func (c *config) tls() (*tls.Config, error) {
 		return nil, nil
 	}
 	return server.LoadTLS(c.certFile, c.keyFile, c.caFile)
+}
+
+// loadSeed reads the file of --seed; what is wrong inside it is wrong usage.
+func (c *config) loadSeed() (stock.Seed, error) {
+	if c.seed == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(c.seed)
+	if err != nil {
+		return nil, fmt.Errorf("read seed: %w", err)
+	}
+	seed, err := stock.ParseSeed(data)
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("--seed %s: %v", c.seed, err)}
+	}
+	return seed, nil
+}
+
+// sow puts the articles of the seed that do not exist yet.
+func sow(ctx context.Context, db *store.DB, seed stock.Seed, log *slog.Logger) error {
+	if len(seed) == 0 {
+		return nil
+	}
+	created, err := db.Seed(ctx, seed)
+	if err != nil {
+		return fmt.Errorf("seed: %w", err)
+	}
+	log.Info("seeded", "articles", len(seed), "created", created)
+	return nil
 }
 
 func (a App) listenAndServe(ctx context.Context, c config, s *server.Server, log *slog.Logger) error {

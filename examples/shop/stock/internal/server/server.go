@@ -32,6 +32,9 @@ const (
 	maxStreams     = 1000
 	connectTimeout = 5 * time.Second
 	keepaliveTime  = time.Minute
+	// keepaliveMin is how often a client may ask whether the server is there;
+	// gRPC's own limit, five minutes, is too long to find a dead neighbour.
+	keepaliveMin = 10 * time.Second
 )
 
 // Config is what a server is made of besides its store. Zero durations mean
@@ -78,6 +81,7 @@ func options(c Config) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(connectTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMin, PermitWithoutStream: true}),
 	}
 	if c.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(c.TLS)))

@@ -56,3 +56,28 @@ func (db *DB) Items(ctx context.Context, after string, limit int) ([]stock.Item,
 	})
 	return items, err
 }
+
+// Seed creates the articles that do not exist yet, all or none, and returns how
+// many these are; it leaves the others alone.
+func (db *DB) Seed(ctx context.Context, seed stock.Seed) (created int, err error) {
+	err = db.write(ctx, func(v view) ([]record, error) {
+		var records []record
+		for _, sku := range seed.SKUs() {
+			old, err := v.item(sku)
+			if err != nil {
+				return nil, err
+			}
+			if old.Revision > 0 {
+				continue
+			}
+			item, err := old.Put(seed[sku])
+			if err != nil {
+				return nil, fmt.Errorf("article %s: %w", sku, err)
+			}
+			records = append(records, record{itemBucket, sku, item})
+		}
+		created = len(records)
+		return records, nil
+	})
+	return created, err
+}

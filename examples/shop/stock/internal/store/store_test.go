@@ -245,3 +245,18 @@ func TestNothingHappensAfterTheDeadline(t *testing.T) {
 	}
 	want(t, db, "a", 1, 0)
 }
+
+func TestSeedCreatesWhatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	db := open(t, t.TempDir())
+	put(t, db, "a", 1)
+	seed := stock.Seed{"a": 10, "b": 0, "c": 30}
+	for _, created := range []int{2, 0} {
+		if got, err := db.Seed(t.Context(), seed); got != created || err != nil {
+			t.Errorf("created %d, error %v; want %d", got, err, created)
+		}
+		want(t, db, "a", 1, 0)
+		want(t, db, "b", 0, 0)
+		want(t, db, "c", 30, 0)
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+)
+
+// plugin is a command that speaks protoc's plugin protocol: a
+// CodeGeneratorRequest on stdin, a CodeGeneratorResponse on stdout
+// (google/protobuf/compiler/plugin.proto).
+type plugin []string
+
+// plugins are tools of this module, so that go.mod pins their versions.
+var plugins = []plugin{
+	{"go", "tool", "protoc-gen-go"},
+	{"go", "tool", "protoc-gen-go-grpc"},
+}
+
+// output says who makes code, and where it goes.
+type output struct {
+	plugins []plugin
+	dir     string
+	// packages override go_package, in the form of the plugins' option M.
+	packages packageFlag
+}
+
+// generate has every plugin make code for the named files, below the folder.
+func (o output) generate(ctx context.Context, files []*descriptorpb.FileDescriptorProto, names []string) error {
+	options := append([]string{"paths=source_relative"}, o.packages...)
+	request, err := proto.Marshal(&pluginpb.CodeGeneratorRequest{
+		FileToGenerate: names,
+		Parameter:      proto.String(strings.Join(options, ",")),
+		ProtoFile:      files,
+	})
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	for _, p := range o.plugins {
+		if err := p.generate(ctx, o.dir, request); err != nil {
+			return fmt.Errorf("%v: %w", []string(p), err)
+		}
+	}
+	return nil
+}
+
+func (p plugin) generate(ctx context.Context, out string, request []byte) error {
+	response, err := p.call(ctx, request)
+	if err != nil {
+		return err
+	}
+	for _, file := range response.GetFile() {
+		if !filepath.IsLocal(file.GetName()) {
+			return fmt.Errorf("file %q lies outside the output folder", file.GetName())
+		}
+		if err := writeFile(filepath.Join(out, file.GetName()), []byte(file.GetContent())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p plugin) call(ctx context.Context, request []byte) (*pluginpb.CodeGeneratorResponse, error) {
+	cmd := exec.CommandContext(ctx, p[0], p[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(request), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	response := &pluginpb.CodeGeneratorResponse{}
+	if err := proto.Unmarshal(stdout.Bytes(), response); err != nil {
+		return nil, fmt.Errorf("decode response: %w", err)
+	}
+	if response.GetError() != "" {
+		return nil, errors.New(response.GetError())
+	}
+	return response, nil
+}

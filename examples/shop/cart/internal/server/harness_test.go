@@ -1,0 +1,57 @@
+package server_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"gitlab.com/selfcontained/shop/cart/internal/server"
+)
+
+// running is a server in this process; its clients reach it through memory.
+type running struct {
+	listener *bufconn.Listener
+	stop     context.CancelFunc
+	done     chan error
+}
+
+// start serves shop until the test ends or stop is called.
+func start(t testing.TB, shop server.Shop, c server.Config) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{bufconn.Listen(1 << 20), cancel, make(chan error, 1)}
+	s := server.New(shop, c)
+	go func() {
+		defer close(r.done)
+		r.done <- s.Serve(ctx, r.listener)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-r.done; err != nil {
+			t.Error("serve:", err)
+		}
+	})
+	return r
+}
+
+func (r *running) dial(t testing.TB) *grpc.ClientConn {
+	t.Helper()
+	return r.dialWith(t, insecure.NewCredentials())
+}
+
+func (r *running) dialWith(t testing.TB, creds credentials.TransportCredentials) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///cart",
+		grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return r.listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
