@@ -1,0 +1,4 @@
+package page
+
+// RoutesOf makes routes of other files.
+var RoutesOf = routes

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+)
+
+const source = `syntax = "proto3"; package p;
+import "google/protobuf/empty.proto";
+// Comment.
+message M { google.protobuf.Empty e = 1; }
+`
+
+func writeSource(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "m.proto"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// The committed descriptor set must be what the committed .proto says.
+func TestCommittedDescriptorsAreCurrent(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cart.binpb")
+	files, err := compile(t.Context(), "../../proto", []string{"cart/v1/cart.proto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeDescriptors(path, files); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("../../api/cart.binpb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error(`api/cart.binpb is stale: run "go generate ./..."`)
+	}
+}
+
+func TestImportsComeFirstAndPositionsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	files, err := compile(t.Context(), writeSource(t, source), []string{"m.proto", "m.proto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := descriptorSet(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := proto.Unmarshal(data, set); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range set.GetFile() {
+		names = append(names, file.GetName())
+		if file.SourceCodeInfo != nil {
+			t.Errorf("%s has source positions", file.GetName())
+		}
+	}
+	if got := strings.Join(names, " "); got != "google/protobuf/empty.proto m.proto" {
+		t.Errorf("files: %s", got)
+	}
+	if files[1].GetSourceCodeInfo() == nil {
+		t.Error("the plugins get no comments")
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	good, bad := writeSource(t, source), writeSource(t, "message")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-nonsense"}, "nonsense"},
+		{nil, "no .proto file"},
+		{[]string{"-proto", bad, "m.proto"}, "m.proto:1:"},
+		{[]string{"-proto", good, "-descriptors", good, "m.proto"}, good},
+	} {
+		err := run(t.Context(), test.args, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: error %v, want one with %q", test.args, err, test.want)
+		}
+	}
+}
+
+// The package that an option gives a copied file wins over the one in the file.
+func TestOptionsReachThePlugins(t *testing.T) {
+	t.Parallel()
+	files, err := compile(t.Context(), writeSource(t, source), []string{"m.proto"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	request := newRequest(files, []string{"m.proto"}, []string{"paths=source_relative", "Mm.proto=example.com/m;mv1"})
+	if err := generate(t.Context(), plugins, out, request); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := os.ReadFile(filepath.Join(out, "m.pb.go")); err != nil || !strings.Contains(string(code), "\npackage mv1\n") {
+		t.Errorf("package mv1 is expected, error %v:\n%s", err, code)
+	}
+}
+
+// respond returns a plugin that answers with r, whatever is asked.
+func respond(t *testing.T, r *pluginpb.CodeGeneratorResponse) plugin {
+	t.Helper()
+	data, err := proto.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "response")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return plugin{"cat", path}
+}
+
+func answer(name string) *pluginpb.CodeGeneratorResponse {
+	return &pluginpb.CodeGeneratorResponse{File: []*pluginpb.CodeGeneratorResponse_File{
+		{Name: proto.String(name), Content: proto.String("package p\n")},
+	}}
+}
+
+func TestPlugins(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("cat"); err != nil {
+		t.Skip("cat is missing")
+	}
+	out := t.TempDir()
+	for name, test := range map[string]struct {
+		plugin plugin
+		want   string // empty: no error
+	}{
+		"good":    {respond(t, answer("p/m.go")), ""},
+		"outside": {respond(t, answer("../m.go")), "outside"},
+		"refused": {respond(t, &pluginpb.CodeGeneratorResponse{Error: proto.String("bad option")}), "bad option"},
+		"no such": {plugin{"cat", out}, "cat"},
+		"garbage": {plugin{"cat", "plugin.go"}, "decode response"},
+	} {
+		err := generate(t.Context(), []plugin{test.plugin}, out, &pluginpb.CodeGeneratorRequest{})
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(out, "p", "m.go")); err != nil || string(data) != "package p\n" {
+		t.Errorf("written: %q, %v", data, err)
+	}
+}
