@@ -37,8 +37,8 @@ type Engine struct {
 	// Jobs is how many stages run at once; zero is one per processor and at
 	// least three, because a stage often waits for others than processors.
 	Jobs int
-	// Force runs every stage, verdict or not.
-	Force bool
+	// Forced are the nodes that run, verdict or not.
+	Forced []string
 	// Version is that of this program: a tool like others, whose verdicts another
 	// version does not take over. Empty when it is not known.
 	Version string
@@ -55,7 +55,7 @@ type Engine struct {
 }
 
 func (e *Engine) decider() *decider {
-	force := func(node string) bool { return e.Force && e.may(node) }
+	force := func(node string) bool { return slices.Contains(e.Forced, node) && e.may(node) }
 	return &decider{checkout: e.Checkout, store: e.Store, force: force, version: e.Version}
 }
 

@@ -351,7 +351,7 @@ func TestOnlyNeedsItsInputs(t *testing.T) {
 	}
 	w.Only = nil
 	w.run(t)
-	w.Only, w.Force = []string{"a/container"}, true
+	w.Only, w.Forced = []string{"a/container"}, []string{"a/build", "a/container"}
 	if r := w.run(t).Result("a/container"); r.Status != Passed {
 		t.Errorf("with its input: %s %q", r.Status, r.Message)
 	}

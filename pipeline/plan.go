@@ -101,31 +101,41 @@ func (p *Plan) byUrgency() []*Node {
 // Node returns the node of a name, or nil.
 func (p *Plan) Node(name string) *Node { return p.index[name] }
 
-// Select returns the part of the plan that is needed for the given stages:
-// these and what they need. A name is "SERVICE/STAGE", or "STAGE" for this
-// stage of every service. Without names it is everything that is not on
-// demand. An order-only dependency counts where both ends are selected. An
-// unknown name is a *PlanError that lists the known ones.
+// Named reports whether one of the names means the node: "SERVICE/STAGE",
+// "STAGE" for this stage of every service, or "SERVICE" for every stage of it
+// that is not on demand. No names mean every node that is not on demand.
+func (n *Node) Named(names ...string) bool {
+	if len(names) == 0 {
+		return !n.OnDemand
+	}
+	return slices.Contains(names, n.Name) || slices.Contains(names, n.Kind) || slices.Contains(names, n.Service) && !n.OnDemand
+}
+
+// Select returns the part of the plan that is needed for the nodes of the given
+// names (see Node.Named): these and what they need. An order-only dependency
+// counts where both ends are selected. An unknown name is a *PlanError that
+// lists the known ones.
 func (p *Plan) Select(names ...string) (*Plan, error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Named(name) }) {
+			return nil, p.unknown(name)
+		}
+	}
 	chosen := map[string]bool{}
 	for _, n := range p.nodes {
-		if len(names) == 0 && !n.OnDemand {
+		if n.Named(names...) {
 			p.choose(n.Name, chosen)
 		}
 	}
-	for _, name := range names {
-		found := false
-		for _, n := range p.nodes {
-			if n.Name == name || n.Kind == name {
-				p.choose(n.Name, chosen)
-				found = true
-			}
-		}
-		if !found {
-			return nil, &PlanError{fmt.Sprintf("no stage %q; there are %s", name, strings.Join(p.kinds(), ", "))}
-		}
-	}
 	return p.restrict(chosen), nil
+}
+
+func (p *Plan) unknown(name string) error {
+	known := "there are " + strings.Join(p.kinds(), ", ")
+	if services := p.Services(); len(services) > 1 {
+		known += ", of " + strings.Join(services, ", ")
+	}
+	return &PlanError{fmt.Sprintf("no stage %q; %s", name, known)}
 }
 
 func (p *Plan) choose(name string, chosen map[string]bool) {

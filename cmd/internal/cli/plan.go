@@ -53,7 +53,7 @@ func decide(ctx context.Context, s *streams, f *runFlags, names []string) ([]pip
 	if err != nil {
 		return nil, nil, err
 	}
-	if e.Plan, err = e.Plan.Select(names...); err != nil {
+	if e.Plan, err = sess.selected(e.Plan, names); err != nil {
 		return nil, nil, err
 	}
 	decisions, err := e.Decide(ctx)

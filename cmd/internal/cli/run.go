@@ -42,7 +42,7 @@ is not run.`,
 	f.selection.addFlags(cmd)
 	f.clusterFlags.addFlags(cmd)
 	cmd.Flags().BoolVar(&f.only, "only", false, "run only the named stages; what they need must be there (for CI jobs)")
-	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run also what is up to date")
+	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run what is named, or all, also where it is up to date")
 	cmd.Flags().BoolVarP(&f.keepGoing, "keep-going", "k", false, "start stages also after another one has failed")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON lines on stdout")
 	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: number of processors, at least 3)")
@@ -77,12 +77,15 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 	if err != nil {
 		return err
 	}
-	if e.Plan, err = e.Plan.Select(names...); err != nil {
+	if e.Plan, err = sess.selected(e.Plan, names); err != nil {
 		return err
 	}
-	e.Force, e.KeepGoing, e.Jobs = f.force, f.keepGoing, f.jobs
+	e.KeepGoing, e.Jobs = f.keepGoing, f.jobs
+	if f.force {
+		e.Forced = named(sess.asked, e.Plan, names)
+	}
 	if f.only {
-		e.Only = named(e.Plan, names)
+		e.Only = named(sess.asked, e.Plan, names)
 	}
 	e.Observer = observer
 	sess.bury(ctx, s, &f.clusterFlags)
@@ -140,11 +143,12 @@ func (sess *session) printFigures(w io.Writer, rec *pipeline.Record) error {
 	return nil
 }
 
-// named returns the nodes that the arguments name.
-func named(p *pipeline.Plan, names []string) []string {
+// named returns the nodes that the arguments name, all of the services that
+// were asked for without arguments.
+func named(asked []string, p *pipeline.Plan, names []string) []string {
 	var nodes []string
 	for _, n := range p.Nodes() {
-		if slices.Contains(names, n.Name) || slices.Contains(names, n.Kind) {
+		if n.Named(names...) && slices.Contains(asked, n.Service) || slices.Contains(names, n.Name) {
 			nodes = append(nodes, n.Name)
 		}
 	}

@@ -31,7 +31,7 @@ type selection struct {
 
 func (sel *selection) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&sel.dir, "dir", "C", ".", "folder of the service, or of several")
-	cmd.Flags().StringSliceVar(&sel.services, "service", nil, "only this service (may be repeated)")
+	cmd.Flags().StringSliceVar(&sel.services, "service", nil, "only this service, and what it needs of others (may be repeated)")
 	cmd.Flags().StringVar(&sel.version, "version", "", "version to stamp, instead of the one that git asks for")
 }
 
@@ -42,6 +42,9 @@ type session struct {
 	checkout *pipeline.Checkout
 	store    *evidence.Store
 	services []*service
+	// asked are the names of the services that the command is about; the others
+	// are there because these are tested beside them.
+	asked []string
 }
 
 // service is one service with its sources and the version it is built as.
@@ -56,11 +59,16 @@ func openSession(ctx context.Context, sel *selection) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	configs, err := config.Discover(dir)
+	all, err := config.Discover(dir)
 	if err != nil {
 		return nil, discoverError(err)
 	}
-	if configs, err = choose(configs, sel.services); err != nil {
+	configs, err := choose(all, sel.services)
+	if err != nil {
+		return nil, err
+	}
+	asked := names(configs)
+	if configs, err = withNeighbours(configs, all, dir); err != nil {
 		return nil, err
 	}
 	cache, err := cacheDir()
@@ -71,7 +79,7 @@ func openSession(ctx context.Context, sel *selection) (*session, error) {
 	if root == "" {
 		root = dir
 	}
-	s := &session{root: root, cache: cache, checkout: pipeline.OpenCheckout(root), store: evidence.Open(cache)}
+	s := &session{root: root, cache: cache, checkout: pipeline.OpenCheckout(root), store: evidence.Open(cache), asked: asked}
 	for _, c := range configs {
 		svc := &service{Service: c, sources: source.Open(c.Dir)}
 		if svc.version, err = candidate(ctx, svc, sel.version); err != nil {
@@ -107,20 +115,57 @@ func serviceAbove(dir string) string {
 	return ""
 }
 
-func choose(all []*config.Service, names []string) ([]*config.Service, error) {
-	if len(names) == 0 {
+// choose returns the services of the given names, all if there are none.
+func choose(all []*config.Service, chosen []string) ([]*config.Service, error) {
+	if len(chosen) == 0 {
 		return all, nil
 	}
-	var known []string
-	for _, c := range all {
-		known = append(known, c.Name)
-	}
-	for _, n := range names {
+	known := names(all)
+	for _, n := range chosen {
 		if !slices.Contains(known, n) {
 			return nil, &usageError{fmt.Errorf("no service %q here; there are %s", n, strings.Join(known, ", "))}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(c *config.Service) bool { return !slices.Contains(names, c.Name) }), nil
+	return slices.DeleteFunc(slices.Clone(all), func(c *config.Service) bool { return !slices.Contains(chosen, c.Name) }), nil
+}
+
+func names(services []*config.Service) []string {
+	var list []string
+	for _, c := range services {
+		list = append(list, c.Name)
+	}
+	return list
+}
+
+// withNeighbours adds the services that those are tested beside: out of all
+// that were found, or, where the command works on one service alone, from the
+// folders next to its own.
+func withNeighbours(services, all []*config.Service, dir string) ([]*config.Service, error) {
+	var missing []string
+	for _, c := range services {
+		for _, w := range c.Integration.With {
+			if w.Service != "" && !slices.Contains(names(services), w.Service) && !slices.Contains(missing, w.Service) {
+				missing = append(missing, w.Service)
+			}
+		}
+	}
+	for _, name := range missing {
+		if at := slices.Index(names(all), name); at >= 0 {
+			services = append(services, all[at])
+			continue
+		}
+		beside, err := config.Load(filepath.Join(filepath.Dir(dir), name))
+		var none *config.NoService
+		switch {
+		case errors.As(err, &none), errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("the service %s, which integration.with names: %w", name, err)
+		case beside.Name == name:
+			services = append(services, beside)
+		}
+	}
+	slices.SortFunc(services, func(a, b *config.Service) int { return strings.Compare(a.Name, b.Name) })
+	return services, nil
 }
 
 // cacheDir returns the folder that all checkouts of this user share.
@@ -193,3 +238,31 @@ func branchOf(head gitrepo.Head) string {
 
 // single reports whether names of stages can do without the service's.
 func (s *session) single() bool { return len(s.services) == 1 }
+
+// selected returns the part of the plan that is asked for: the named stages of
+// the services that the command is about, all of them without names.
+func (s *session) selected(p *pipeline.Plan, stages []string) (*pipeline.Plan, error) {
+	if len(s.asked) == len(s.services) {
+		return p.Select(stages...)
+	}
+	if len(stages) == 0 {
+		return p.Select(s.asked...)
+	}
+	var all []string
+	for _, stage := range stages {
+		if strings.Contains(stage, "/") || slices.Contains(s.asked, stage) {
+			all = append(all, stage)
+			continue
+		}
+		found := false
+		for _, service := range s.asked {
+			if name := service + "/" + stage; p.Node(name) != nil {
+				all, found = append(all, name), true
+			}
+		}
+		if !found {
+			all = append(all, stage) // for Select to say what there is
+		}
+	}
+	return p.Select(all...)
+}
