@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,9 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	masker   *proc.Masker
-	// width is that of the terminal that err is, nil when it is none.
-	width func() int
+	// size is that of the terminal that err is, nil when it is none or no live
+	// view is wanted there.
+	size func() (width, height int)
 }
 
 // Main runs the program and returns its exit code. args includes the name of
@@ -45,13 +47,18 @@ func Main(args []string, in io.Reader, out, stderr io.Writer) int {
 		stop() // a second Ctrl-C ends the program at once
 	}()
 	masker := proc.NewMasker(secretsOf(os.Environ())...)
-	s := &streams{in: in, out: masker.Writer(out), err: masker.Writer(stderr), masker: masker, width: terminalWidth(stderr)}
+	stdout := &resultWriter{w: out}
+	s := &streams{in: in, out: masker.Writer(stdout), err: masker.Writer(stderr), masker: masker, size: terminalSize(stderr)}
 	err := execute(ctx, s, args[1:])
-	var stages *stagesError
-	if err != nil && !errors.As(err, &stages) {
-		fmt.Fprintf(s.err, "pipeline: %v\n", err)
-	}
 	closeWriter(s.out)
+	shown := err
+	if stages := (*stagesError)(nil); errors.As(err, &stages) {
+		shown = nil // by the run
+	}
+	shown, err = cmp.Or(shown, stdout.err), cmp.Or(err, stdout.err)
+	if shown != nil {
+		fmt.Fprintf(s.err, "pipeline: %v\n", shown)
+	}
 	closeWriter(s.err)
 	if ctx.Err() != nil && err != nil {
 		return exitCancelled
@@ -67,6 +74,23 @@ func endings() []os.Signal {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	return signals
+}
+
+// resultWriter is stdout. It keeps the first failure to write, which makes the
+// program fail: whoever reads the results must not take a part for the whole. A
+// reader that has gone away (`| head`) has what it wanted.
+type resultWriter struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (r *resultWriter) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	if err != nil && r.err == nil && !errors.Is(err, syscall.EPIPE) {
+		r.err = fmt.Errorf("write the results to stdout: %w", err)
+	}
+	return n, err
 }
 
 func closeWriter(w io.Writer) { _ = w.(io.Closer).Close() }

@@ -121,11 +121,11 @@ func (f *runFlags) view(s *streams, sess *session) (o pipeline.Observer, done fu
 		return &jsonView{json.NewEncoder(s.out)}, func() {}
 	}
 	plain := newPlainView(s.err, sess.single())
-	if s.width == nil {
+	if s.size == nil {
 		return plain, func() {}
 	}
 	terminal := s.err
-	v := newStatusView(terminal, plain, s.width)
+	v := newStatusView(terminal, plain, s.size)
 	s.err = v
 	return v, sync.OnceFunc(func() {
 		v.close()

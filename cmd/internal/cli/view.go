@@ -14,10 +14,11 @@ import (
 // plainView prints a line for each stage when it ends, and at once what to
 // look at when it failed.
 type plainView struct {
-	w      io.Writer
-	single bool
-	names  int // width of the longest name
-	warned map[string]string
+	w       io.Writer
+	single  bool
+	names   int // width of the longest name
+	warned  map[string]string
+	palette palette
 }
 
 func newPlainView(w io.Writer, single bool) *plainView {
@@ -33,14 +34,19 @@ func (v *plainView) Observe(e pipeline.Event) {
 		}
 	case pipeline.EventWarn:
 		v.warned[e.Node] = e.Text
-		fmt.Fprintf(v.w, "  %-*s  will not run: %s\n", v.names, v.name(e.Node), e.Text)
+		v.note(e, "will not run: ")
 	case pipeline.EventWait:
-		fmt.Fprintf(v.w, "  %-*s  waits %s\n", v.names, v.name(e.Node), e.Text)
+		v.note(e, "waits ")
 	case pipeline.EventRetry:
-		fmt.Fprintf(v.w, "  %-*s  tries again: %s\n", v.names, v.name(e.Node), e.Text)
+		v.note(e, "tries again: ")
 	case pipeline.EventFinish:
 		v.finish(e.Result)
 	}
+}
+
+// note prints what happens to a stage that has not ended.
+func (v *plainView) note(e pipeline.Event, what string) {
+	fmt.Fprintf(v.w, "  %-*s  %s%s\n", v.names, v.name(e.Node), what, printable(e.Text))
 }
 
 func (v *plainView) name(node string) string {
@@ -51,10 +57,7 @@ func (v *plainView) name(node string) string {
 }
 
 func (v *plainView) finish(r *pipeline.Result) {
-	state, took := string(r.Status), seconds(r.Duration)
-	if r.UpToDate && r.Status == pipeline.Passed {
-		state = "up to date"
-	}
+	took := seconds(r.Duration)
 	if r.UpToDate || r.Duration < time.Millisecond {
 		took = ""
 	}
@@ -62,8 +65,7 @@ func (v *plainView) finish(r *pipeline.Result) {
 	if message != "" && message == v.warned[r.Node] {
 		message = "see above"
 	}
-	line := fmt.Sprintf("  %-*s  %-14s %7s  %s", v.names, v.name(r.Node), state, took, printable(message))
-	fmt.Fprintln(v.w, strings.TrimRight(line, " "))
+	fmt.Fprintln(v.w, v.row(r.Node, stateOf(r), took, printable(message)))
 	if r.Cause != "" {
 		fmt.Fprintln(v.w, indent(printable(r.Cause), "      "))
 	}
@@ -71,8 +73,31 @@ func (v *plainView) finish(r *pipeline.Result) {
 		fmt.Fprintf(v.w, "      log: %s\n", relative(r.Log))
 	}
 	if r.Left != "" {
-		fmt.Fprintf(v.w, "      left behind: %s\n", r.Left)
+		fmt.Fprintf(v.w, "      left behind: %s\n", printable(r.Left))
 	}
+}
+
+// stateWidth is the width of the two columns for a state, to the left, and a
+// time, to the right: "not applicable", a space and "118.0 s".
+const stateWidth = 14 + 1 + 7
+
+// row returns the line of a stage. A long time takes its place from the column
+// of the state.
+func (v *plainView) row(node, state, took, text string) string {
+	gap := strings.Repeat(" ", max(1, stateWidth-len(state)-len(took)))
+	line := fmt.Sprintf("  %-*s  %s%s%s  %s", v.names, v.name(node), v.palette.paint(colourOf(state), state), gap, took, text)
+	return strings.TrimRight(line, " ")
+}
+
+// upToDate is the state of a stage that has passed before.
+const upToDate = "up to date"
+
+// stateOf returns the state of a result in words.
+func stateOf(r *pipeline.Result) string {
+	if r.UpToDate && r.Status == pipeline.Passed {
+		return upToDate
+	}
+	return string(r.Status)
 }
 
 // widest is the length at which a foreign line is cut, in characters.
@@ -81,20 +106,24 @@ const widest = 240
 // printable makes foreign text harmless for a terminal: no control characters
 // (a test may print colours, or clear the screen), no endless lines.
 func printable(text string) string {
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(harmless(text), "\n")
 	for i, line := range lines {
-		line = strings.Map(func(r rune) rune {
-			if r != '\t' && unicode.IsControl(r) {
-				return -1
-			}
-			return r
-		}, line)
 		if runes := []rune(line); len(runes) > widest {
-			line = string(runes[:widest]) + "…"
+			lines[i] = string(runes[:widest]) + "…"
 		}
-		lines[i] = line
 	}
 	return strings.Join(lines, "\n")
+}
+
+// harmless removes the characters that move the cursor or turn the direction of
+// the text, but for the ends of lines and tabs.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func indent(text, by string) string {
