@@ -270,7 +270,6 @@ package svc
 package main
 
 import (
-	"bytes"
 	"os"
 
 	"example.com/common"

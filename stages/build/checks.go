@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	gobuild "go/build"
 	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,13 +49,13 @@ func parse(dir string) error {
 	}
 }
 
-// vet compiles everything, and checks it. Each tag is a run of its own, for
-// the packages that know it: the levels of tests may share a package and
-// declare the same names.
+// vet compiles everything, and checks it: all levels of tests at once where
+// they live in packages of their own. Where they share one, and may declare the
+// same names, each tag is a run of its own.
 func vet(ctx context.Context, g gotool.Go) error {
-	if err := vetWith(ctx, g, "./..."); err != nil {
-		return err
-	}
+	var tags, together []string
+	shared := false
+	tagged := map[string][]string{}
 	for _, tag := range gotool.TestTags() {
 		packages, err := gotool.Tagged(g.Job.Dir, tag)
 		if err != nil {
@@ -62,11 +64,30 @@ func vet(ctx context.Context, g gotool.Go) error {
 		if len(packages) == 0 {
 			continue
 		}
-		if err := vetWith(ctx, g, append([]string{"-tags=" + tag}, packages...)...); err != nil {
+		tags, tagged[tag] = append(tags, tag), packages
+		for _, p := range packages {
+			shared = shared || slices.Contains(together, p) || hasUntagged(g.Job.Dir, p)
+		}
+		together = append(together, packages...)
+	}
+	if !shared && len(tags) > 0 {
+		return vetWith(ctx, g, "-tags="+strings.Join(tags, ","), "./...")
+	}
+	if err := vetWith(ctx, g, "./..."); err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		if err := vetWith(ctx, g, append([]string{"-tags=" + tag}, tagged[tag]...)...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hasUntagged reports whether a package exists without any tag too.
+func hasUntagged(dir, folder string) bool {
+	_, err := gobuild.Default.ImportDir(filepath.Join(dir, filepath.FromSlash(folder)), 0)
+	return err == nil
 }
 
 func vetWith(ctx context.Context, g gotool.Go, args ...string) error {
@@ -90,28 +111,43 @@ func modules(ctx context.Context, g gotool.Go) error {
 	return gotool.Red(err, "go mod tidy failed", stderr)
 }
 
-// verifiedFor is how long the module cache is trusted after it was read in
-// full: every byte of every module, which takes longer than to build.
-const verifiedFor = time.Hour
-
-// verify reads the module cache unless that was done a short while ago for the
-// same go.sum.
+// verify reads the module cache, every byte of every module, unless that was
+// done a short while ago for the same go.sum.
 func verify(ctx context.Context, g gotool.Go) error {
-	mark := filepath.Join(g.Job.Cache, "verified")
 	content, err := os.ReadFile(filepath.Join(g.Job.Dir, "go.sum"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	sum := evidence.Sum(content)
-	if info, err := os.Stat(mark); err == nil && time.Since(info.ModTime()) < verifiedFor {
-		if known, err := os.ReadFile(mark); err == nil && string(known) == string(sum) {
-			fmt.Fprintf(g.Log, "go mod verify: done at %s for this go.sum\n", info.ModTime().Format(time.TimeOnly))
-			return nil
-		}
+	done := mark{filepath.Join(g.Job.Cache, "verified"), string(evidence.Sum(content))}
+	if at := done.at(); !at.IsZero() {
+		fmt.Fprintf(g.Log, "go mod verify: done at %s for this go.sum\n", at.Format(time.TimeOnly))
+		return nil
 	}
 	stdout, stderr, err := g.Run(ctx, "mod", "verify")
 	if err != nil {
 		return gotool.Red(err, "go mod verify failed", stderr+stdout)
 	}
-	return os.WriteFile(mark, []byte(sum), 0o644)
+	return done.set()
 }
+
+// markLife is how long a mark holds: what it speaks for depends on more than
+// its content (the module cache, programs in PATH), if hardly ever within a
+// session of work.
+const markLife = time.Hour
+
+// mark remembers in a file that a check passed for some content.
+type mark struct{ file, content string }
+
+// at is when the check passed, zero when it has to be made.
+func (m mark) at() time.Time {
+	info, err := os.Stat(m.file)
+	if err != nil || time.Since(info.ModTime()) > markLife {
+		return time.Time{}
+	}
+	if known, err := os.ReadFile(m.file); err != nil || string(known) != m.content {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+func (m mark) set() error { return os.WriteFile(m.file, []byte(m.content), 0o644) }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -47,6 +48,22 @@ type generator struct{ tree *source.Tree }
 // run runs all generators in a copy of the sources. What they change there is
 // stale here.
 func (gen generator) run(ctx context.Context, g gotool.Go) error {
+	key, err := generateKey(gen.tree)
+	if err != nil {
+		return err
+	}
+	done := mark{filepath.Join(g.Job.Cache, "generated"), string(key)}
+	if at := done.at(); !at.IsZero() {
+		fmt.Fprintf(g.Log, "go generate: nothing that the generators read has changed since %s\n", at.Format(time.TimeOnly))
+		return nil
+	}
+	if err := gen.generate(ctx, g); err != nil {
+		return err
+	}
+	return done.set()
+}
+
+func (gen generator) generate(ctx context.Context, g gotool.Go) error {
 	root := filepath.Join(g.Job.Scratch, "generate")
 	dir, err := copyTree(gen.tree, root)
 	if err != nil {
