@@ -32,6 +32,7 @@ func run(ctx context.Context, job *pipeline.Job, first step, others []step) erro
 	for _, s := range others {
 		r.running[s.name] = true
 	}
+	r.say()
 	var wg sync.WaitGroup
 	for i, s := range others {
 		wg.Go(func() { errs[i] = r.run(ctx, s) })
@@ -47,6 +48,9 @@ type runner struct {
 	running map[string]bool
 }
 
+// say tells what runs at the moment.
+func (r *runner) say() { r.job.Say(strings.Join(slices.Sorted(maps.Keys(r.running)), ", ")) }
+
 func (r *runner) run(ctx context.Context, s step) error {
 	var log bytes.Buffer
 	start := time.Now()
@@ -54,7 +58,7 @@ func (r *runner) run(ctx context.Context, s step) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.running, s.name)
-	r.job.Say(strings.Join(slices.Sorted(maps.Keys(r.running)), ", "))
+	r.say()
 	fmt.Fprintf(r.job.Log, "== %s (%.1f s)\n%s", s.name, time.Since(start).Seconds(), log.Bytes())
 	return err
 }

@@ -364,7 +364,7 @@ func TestInterrupt(t *testing.T) {
 	tmp := t.TempDir()
 	c.flags, c.env = []string{"--wait-cleanup"}, append(c.env, "TMPDIR="+tmp)
 	before := c.takeStock(t, tmp)
-	cmd, _ := c.interruptIn(t, "integration", syscall.SIGINT)
+	cmd, _ := c.interrupt(t, syscall.SIGINT, func(e pipeline.Event) bool { return busy(e, "integration") })
 	if code := cmd.ProcessState.ExitCode(); code != exitCancelled {
 		t.Errorf("exit code %d, want %d", code, exitCancelled)
 	}
@@ -382,18 +382,18 @@ func TestInterrupt(t *testing.T) {
 // returns the id of the run.
 func (c *checkout) killIn(t *testing.T, stage string) string {
 	t.Helper()
-	cmd, run := c.interruptIn(t, stage, syscall.SIGKILL)
+	cmd, run := c.interrupt(t, syscall.SIGKILL, func(e pipeline.Event) bool { return busy(e, stage) })
 	if cmd.ProcessState.ExitCode() != -1 {
 		t.Fatalf("the run ended before it could be killed in %s", stage)
 	}
 	return run
 }
 
-// interruptIn sends a signal to a run when a stage has begun to do something,
-// and waits for its end.
-func (c *checkout) interruptIn(t *testing.T, stage string, sig os.Signal) (*exec.Cmd, string) {
+// interrupt sends a signal to a run at the first event that fits, and waits for
+// its end. It returns the run's id.
+func (c *checkout) interrupt(t *testing.T, sig os.Signal, when func(pipeline.Event) bool, args ...string) (*exec.Cmd, string) {
 	t.Helper()
-	cmd := exec.Command("pipeline", slices.Concat([]string{"run", "--json", "-C", c.dir, "--force"}, c.flags)...)
+	cmd := exec.Command("pipeline", slices.Concat([]string{"run", "--json", "-C", c.dir, "--force"}, c.flags, args)...)
 	cmd.Env = c.env
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -411,7 +411,7 @@ func (c *checkout) interruptIn(t *testing.T, stage string, sig os.Signal) (*exec
 		if e.Run != "" {
 			run = e.Run
 		}
-		if !sent && busy(e, stage) {
+		if !sent && when(e) {
 			sent = true
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
@@ -419,7 +419,7 @@ func (c *checkout) interruptIn(t *testing.T, stage string, sig os.Signal) (*exec
 		}
 	}
 	if err := cmd.Wait(); !sent {
-		t.Fatalf("the run ended (%v) before stage %s did anything", err, stage)
+		t.Fatalf("the run ended (%v) before it could be interrupted", err)
 	}
 	return cmd, run
 }
