@@ -10,10 +10,10 @@ PIPELINE  = $(CURDIR)/bin/pipeline
 build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/pipeline ./cmd/pipeline
 
-# The main job on the example service: six stages, the last one in a real
-# Kubernetes. A second call finds everything up to date.
+# The main job on the example system: six stages for each of three services, the
+# last one in a real Kubernetes. A second call finds everything up to date.
 demo: build
-	@$(SETUP) exec -- sh -c '$(PIPELINE) cluster up --build-node-image && $(PIPELINE) run -C examples/shop/stock'
+	@$(SETUP) exec -- sh -c '$(PIPELINE) cluster up --build-node-image && $(PIPELINE) run -C examples/shop'
 
 clean-demo: build
 	@$(SETUP) exec -- $(PIPELINE) cluster down
