@@ -72,7 +72,7 @@ func killAt(t *testing.T, m moment, round int) (before, killed, after inventory)
 	c.env = append(c.env, "TMPDIR="+tmp)
 	c.edit(t, service+"/cmd/"+service+"/main.go", "", fmt.Sprintf("\n// round %d\nconst round = %d\n\nvar _ = round\n", round, round))
 	before = c.takeStock(t, tmp)
-	cmd, run := c.interrupt(t, syscall.SIGKILL, m.reached, "build", "container", "module", "integration", stage)
+	cmd, run := c.interrupt(t, syscall.SIGKILL, m.reached, "build", "container", "integration", stage)
 	if cmd.ProcessState.ExitCode() != -1 {
 		t.Fatal("the run ended before it could be killed")
 	}
