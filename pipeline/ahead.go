@@ -46,7 +46,7 @@ func (s *scheduler) settled(nodes []string) bool {
 // ran ahead of has become red.
 func (s *scheduler) judge(n *Node, r Result) Result {
 	dep, status := s.obstacle(n)
-	if dep == "" {
+	if dep == "" || status == Cancelled && r.Status == Cancelled {
 		return r
 	}
 	return Result{

@@ -157,3 +157,23 @@ func TestAttemptsHaveToPublishTheSame(t *testing.T) {
 		t.Errorf("after %d attempts: %s (%s)", try, r.Status, r.Message)
 	}
 }
+
+func TestCancelledRunAheadIsCancelledItself(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun := make(chan struct{})
+	nodes := graph("a/build:", "a/container: a/build")
+	nodes[0].Stage = publishing(nil, nil) // until it is cancelled
+	nodes[1].Stage = signalling(begun, nil)
+	go func() { <-begun; cancel() }()
+	rec, err := newBench(t, nodes...).Run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rec.Results {
+		if r.Status != Cancelled {
+			t.Errorf("%s is %s (%s)", r.Node, r.Status, r.Message)
+		}
+	}
+}

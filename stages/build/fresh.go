@@ -16,6 +16,7 @@ import (
 
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
+	"gitlab.com/selfcontained/pipeline/stages/gotool"
 )
 
 // Generators read declarations: of messages, interfaces, types. So after a
@@ -92,7 +93,7 @@ func declarations(src []byte) []byte {
 // readingsOf reads all directives of a module.
 func readingsOf(tree *source.Tree, contents map[string][]byte) *readings {
 	r := &readings{}
-	m := newModuleFiles(tree, contents)
+	m := newModuleFiles(tree)
 	for name, data := range contents {
 		for line := range strings.Lines(string(data)) {
 			if words, ok := strings.CutPrefix(line, "//go:generate"); ok {
@@ -139,15 +140,15 @@ func knownCommand(words []string) bool {
 
 // moduleFiles knows the files and packages of a module.
 type moduleFiles struct {
-	module   string
-	tools    []string
-	files    map[string]bool
-	dirs     map[string]bool
-	contents map[string][]byte
+	dir    string
+	module string
+	tools  []string
+	files  map[string]bool
+	dirs   map[string]bool
 }
 
-func newModuleFiles(tree *source.Tree, contents map[string][]byte) *moduleFiles {
-	m := &moduleFiles{files: map[string]bool{}, dirs: map[string]bool{}, contents: contents}
+func newModuleFiles(tree *source.Tree) *moduleFiles {
+	m := &moduleFiles{dir: tree.Dir, files: map[string]bool{}, dirs: map[string]bool{}}
 	for _, f := range tree.Files {
 		m.files[f.Path] = true
 		for dir := path.Dir(f.Path); !m.dirs[dir]; dir = path.Dir(dir) {
@@ -210,32 +211,17 @@ func (m *moduleFiles) tool(name string) string {
 	return ""
 }
 
-// closure returns a folder and those of the packages of the module that the Go
-// files in it and below it import, directly or not.
+// closure returns a folder, those below it, and those of the packages of the
+// module that they import, directly or not.
 func (m *moduleFiles) closure(dir string) []string {
-	var found []string
-	for todo := []string{dir}; len(todo) > 0; todo = todo[1:] {
-		if at := todo[0]; at != "" && !slices.Contains(found, at) {
-			found = append(found, at)
-			todo = append(todo, m.imports(at)...)
+	if dir == "" {
+		return nil
+	}
+	var folders []string
+	for d := range m.dirs {
+		if d == dir || dir == "." || strings.HasPrefix(d, dir+"/") {
+			folders = append(folders, d)
 		}
 	}
-	return found
-}
-
-func (m *moduleFiles) imports(dir string) []string {
-	var found []string
-	for name, data := range m.contents {
-		if dir != "." && !strings.HasPrefix(name, dir+"/") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ImportsOnly)
-		if err != nil {
-			continue
-		}
-		for _, i := range file.Imports {
-			found = append(found, m.folder(strings.Trim(i.Path.Value, "`\"")))
-		}
-	}
-	return found
+	return gotool.Closure(m.dir, folders...)
 }

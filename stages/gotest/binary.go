@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -56,16 +58,62 @@ func CompileAside(ctx context.Context, job *pipeline.Job, dir, tag string) (wait
 func Compile(ctx context.Context, job *pipeline.Job, o Options) *Binaries {
 	b := &Binaries{}
 	for _, folder := range o.Packages {
-		file := filepath.Join(job.Cache, fmt.Sprintf("%x.test", sha256.Sum256([]byte(folder)))[:21])
-		args := slices.Concat([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", file}, o.Args, []string{folder})
-		cmd := gotool.Go{Job: job, Dir: o.dir(job), Env: o.Env, Log: io.Discard}.Command(args...)
-		if err := cmd.Run(ctx); err != nil {
+		sum := sha256.Sum256([]byte(folder))
+		file := filepath.Join(job.Cache, hex.EncodeToString(sum[:8])+".test")
+		if err := compile(ctx, job, o, folder, file); err != nil {
 			b.err = err
 			return b
 		}
 		b.files = append(b.files, binary{folder, file})
 	}
 	return b
+}
+
+// compile compiles the tests of one package, unless the file is made from
+// exactly what is there now.
+func compile(ctx context.Context, job *pipeline.Job, o Options, folder, file string) error {
+	args := slices.Concat([]string{"test", "-c", "-vet=off", "-ldflags=-s -w"}, o.Args)
+	key, known := binaryKey(o.dir(job), folder, args)
+	mark := file + ".key"
+	if known && upToDate(file, mark, key) {
+		return nil
+	}
+	if err := os.Remove(mark); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	args = append(args, "-o", file, folder)
+	if err := (gotool.Go{Job: job, Dir: o.dir(job), Env: o.Env, Log: io.Discard}).Command(args...).Run(ctx); err != nil || !known {
+		return err
+	}
+	sum, err := sumOf(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the package has no tests at all
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(mark, []byte(key+" "+sum), 0o644)
+}
+
+// upToDate reports whether the mark says that this very file has the key.
+func upToDate(file, mark, key string) bool {
+	known, err := os.ReadFile(mark)
+	if err != nil || !strings.HasPrefix(string(known), key+" ") {
+		return false
+	}
+	sum, err := sumOf(file)
+	return err == nil && string(known) == key+" "+sum
+}
+
+func sumOf(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // Run does what [Run] does with the compiled binaries, one after the other.

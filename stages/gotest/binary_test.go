@@ -100,7 +100,7 @@ func TestBinariesFollowTheirSources(t *testing.T) {
 	if r := runTagged(t, job, dir, "43"); r.Failed != 0 {
 		t.Errorf("the test that runs is an old one: %q", outcomes(r))
 	}
-	if names, err := filepath.Glob(filepath.Join(job.Cache, "*")); err != nil || len(names) != 1 {
+	if names, err := filepath.Glob(filepath.Join(job.Cache, "*.test")); err != nil || len(names) != 1 {
 		t.Errorf("%q, %v: want one binary", names, err)
 	}
 }

@@ -278,7 +278,7 @@ func TestPodRunsTheRecordedDigest(t *testing.T) {
 // bundle and in everything that a run with TLS wrote.
 func TestNoCredentialInImageOrLog(t *testing.T) {
 	c := copyOf(t, stock)
-	if got := c.run(t, "integration", "--force"); got.code != exitOK {
+	if got := c.run(t, "build", "container", "integration", "--force"); got.code != exitOK {
 		t.Fatal(got.text)
 	}
 	state := filepath.Join(c.dir, ".pipeline")
