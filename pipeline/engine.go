@@ -34,8 +34,9 @@ type Engine struct {
 	Locks    string
 	Observer Observer
 	Masker   *proc.Masker
-	// Jobs is how many stages run at once; zero is one per processor and at
-	// least three, because a stage often waits for others than processors.
+	// Jobs is how many stages run at once; zero is two per processor and at
+	// least six, because a stage often waits for others than processors. Half of
+	// them, and at least one, may be in the background.
 	Jobs int
 	// Forced are the nodes that run, verdict or not.
 	Forced []string
@@ -70,7 +71,13 @@ func (e *Engine) jobs() int {
 	if e.Jobs > 0 {
 		return e.Jobs
 	}
-	return max(3, runtime.NumCPU())
+	return max(6, 2*runtime.NumCPU())
+}
+
+// room reports whether one more node can run.
+func (s *scheduler) room(n *Node) bool {
+	jobs := s.e.jobs()
+	return s.running < jobs && (!n.Background || s.background < max(1, jobs/2))
 }
 
 // Run runs what has no verdict. The record is complete also when stages failed
@@ -127,12 +134,13 @@ type scheduler struct {
 	cancels map[string]context.CancelFunc // of the nodes that run
 	held    []finished                    // what ran ahead and ended before a node that it needs
 	// grounded has the nodes whose check before the run failed.
-	grounded  map[string]error
-	running   int
-	failed    string // the first node that failed
-	done      chan finished
-	published chan publication
-	broken    error
+	grounded   map[string]error
+	running    int // how many, of which so many in the background
+	background int
+	failed     string // the first node that failed
+	done       chan finished
+	published  chan publication
+	broken     error
 }
 
 // finished is what a worker hands back.
@@ -169,6 +177,9 @@ func (s *scheduler) run(ctx context.Context) {
 // end takes in what a worker hands back.
 func (s *scheduler) end(f finished) {
 	s.running--
+	if s.e.Plan.Node(f.result.Node).Background {
+		s.background--
+	}
 	s.cancels[f.result.Node]()
 	delete(s.cancels, f.result.Node)
 	if f.err != nil && s.broken == nil {
@@ -218,7 +229,7 @@ func (s *scheduler) startReady(ctx context.Context) {
 				again = true
 				continue
 			}
-			if s.ready(n) && s.running < s.e.jobs() {
+			if s.ready(n) && s.room(n) {
 				s.start(ctx, n)
 			}
 		}
@@ -266,6 +277,9 @@ func blocks(s Status) bool { return s == Failed || s == Skipped || s == Cancelle
 func (s *scheduler) start(ctx context.Context, n *Node) {
 	s.started[n.Name] = true
 	s.running++
+	if n.Background {
+		s.background++
+	}
 	needs := map[string][]evidence.Output{}
 	for _, dep := range n.Needs {
 		needs[dep] = s.outputs[dep]

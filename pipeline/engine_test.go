@@ -493,3 +493,19 @@ func TestPreflightCountsOnlyForWhatHasToRun(t *testing.T) {
 		t.Errorf("a stage that has to run with a failing check: %s %q, %d runs", r.Status, r.Message, runs)
 	}
 }
+
+func TestBackgroundLeavesRoom(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	nodes := graph("a/unit:", "b/unit:", "c/unit:", "a/integration:")
+	for i := range 3 {
+		nodes[i].Background = true
+		nodes[i].Stage = stageFunc(func(context.Context, *Job) error { <-release; return nil })
+	}
+	nodes[3].Stage = stageFunc(func(context.Context, *Job) error { close(release); return nil })
+	w := newBench(t, nodes...)
+	w.Jobs = 2
+	if rec := w.run(t); rec.Status != Passed { // else the others never end
+		t.Errorf("%s", rec.Status)
+	}
+}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,8 +85,9 @@ func (n *Node) grounds() []string { return slices.Concat(n.Needs, n.After, n.Bes
 func (p *Plan) Nodes() []*Node { return slices.Clone(p.nodes) }
 
 // byUrgency returns the nodes with those first that most others wait for, one
-// after the other; otherwise in plan order. It stays an order in which they
-// could run one by one.
+// after the other, those last that give way to others, and a node before those
+// that it runs beside, because it is the longer one; otherwise in plan order. It
+// stays an order in which they could run one by one.
 func (p *Plan) byUrgency() []*Node {
 	height := make(map[string]int, len(p.nodes))
 	for _, n := range slices.Backward(p.nodes) {
@@ -94,8 +96,21 @@ func (p *Plan) byUrgency() []*Node {
 		}
 	}
 	nodes := slices.Clone(p.nodes)
-	slices.SortStableFunc(nodes, func(a, b *Node) int { return height[b.Name] - height[a.Name] })
+	slices.SortStableFunc(nodes, func(a, b *Node) int {
+		return cmp.Or(height[b.Name]-height[a.Name], rank(a)-rank(b))
+	})
 	return nodes
+}
+
+// rank orders nodes that equally many others wait for.
+func rank(n *Node) int {
+	switch {
+	case n.Background:
+		return 2
+	case len(n.Beside) == 0:
+		return 1
+	}
+	return 0
 }
 
 // Node returns the node of a name, or nil.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,22 @@ func BenchmarkPlan1000(b *testing.B) {
 		if _, err := e.Decide(b.Context()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestUrgency(t *testing.T) {
+	t.Parallel()
+	nodes := graph("a/build:", "a/unit: | a/build", "a/container: a/build", "a/module: a/container", "a/integration: a/container")
+	nodes[1].Background, nodes[4].Beside = true, []string{"a/module"}
+	p, err := NewPlan(nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range p.byUrgency() {
+		got = append(got, n.Kind)
+	}
+	if want := []string{"build", "container", "integration", "module", "unit"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -45,7 +45,7 @@ is not run.`,
 	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run what is named, or all, also where it is up to date")
 	cmd.Flags().BoolVarP(&f.keepGoing, "keep-going", "k", false, "start stages also after another one has failed")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON lines on stdout")
-	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: number of processors, at least 3)")
+	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: two per processor, at least 6)")
 	cmd.Flags().StringVar(&f.runtime, "runtime", "", "runtime of the module stage: sandbox, docker or podman")
 	return cmd
 }
