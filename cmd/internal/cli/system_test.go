@@ -63,8 +63,8 @@ func TestTwentyKills(t *testing.T) {
 	t.Logf("mounts/containers/namespaces/temporary files/processes:\n%s", table.String())
 }
 
-// killAt changes the service that the moment is in, kills a run of it and of
-// what it stands beside, and runs again.
+// killAt changes the service that the moment is in, kills a run of all three up
+// to the stage that the moment is in, and runs again.
 func killAt(t *testing.T, m moment, round int) (before, killed, after inventory) {
 	t.Helper()
 	c, tmp := copyOf(t, shop), t.TempDir()
@@ -72,12 +72,13 @@ func killAt(t *testing.T, m moment, round int) (before, killed, after inventory)
 	c.env = append(c.env, "TMPDIR="+tmp)
 	c.edit(t, service+"/cmd/"+service+"/main.go", "", fmt.Sprintf("\n// round %d\nconst round = %d\n\nvar _ = round\n", round, round))
 	before = c.takeStock(t, tmp)
-	cmd, run := c.interrupt(t, syscall.SIGKILL, m.reached, "build", "container", "integration", stage)
+	stages := []string{"build", "container", stage}
+	cmd, run := c.interrupt(t, syscall.SIGKILL, m.reached, stages...)
 	if cmd.ProcessState.ExitCode() != -1 {
 		t.Fatal("the run ended before it could be killed")
 	}
 	killed = c.takeStock(t, tmp)
-	got := c.run(t, service+"/integration", m.node)
+	got := c.run(t, stages...)
 	if got.code != exitOK {
 		t.Fatalf("the run after the kill:\n%s", got.text)
 	}
