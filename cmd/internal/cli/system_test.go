@@ -14,8 +14,8 @@ import (
 
 const shop = "../../../examples/shop"
 
-// moment is when a run is killed: the first event of a stage whose text begins
-// so, or its start.
+// moment is when a run is killed: the first time that a stage says so, or its
+// start.
 type moment struct{ node, says string }
 
 func (m moment) reached(e pipeline.Event) bool {
@@ -25,7 +25,7 @@ func (m moment) reached(e pipeline.Event) bool {
 	if m.says == "" {
 		return e.Type == pipeline.EventStart
 	}
-	return e.Type == pipeline.EventSay && strings.HasPrefix(e.Text, m.says)
+	return e.Type == pipeline.EventSay && strings.Contains(e.Text, m.says)
 }
 
 func (m moment) String() string { return strings.TrimSpace(m.node + " " + m.says) }
@@ -38,7 +38,7 @@ func moments() []moment {
 		{"cart/unit", ""}, {"web/lint", ""},
 		{"stock/module", "unpacking"}, {"cart/module", "dry run"}, {"web/module", "ready"}, {"cart/module", "tests"}, {"web/module", "SIGTERM"},
 		{"cart/integration", "waiting for the cluster"}, {"web/integration", "loading stock"}, {"web/integration", "loading web"},
-		{"stock/integration", "0 of"}, {"cart/integration", "0 of"}, {"web/integration", "0 of"},
+		{"stock/integration", "ready, waiting"}, {"cart/integration", "ready, waiting"}, {"web/integration", "ready, waiting"},
 		{"cart/integration", "testing"}, {"web/integration", "testing"},
 	}
 }
