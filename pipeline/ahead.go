@@ -43,10 +43,10 @@ func (s *scheduler) settled(nodes []string) bool {
 }
 
 // judge returns the result of a node that ran: its own, or skipped if what it
-// ran ahead of has become red.
+// ran ahead of has become red. Who cancels a run cancels all that runs.
 func (s *scheduler) judge(n *Node, r Result) Result {
 	dep, status := s.obstacle(n)
-	if dep == "" || status == Cancelled && r.Status == Cancelled {
+	if dep == "" || r.Status == Cancelled && s.cancelled {
 		return r
 	}
 	return Result{

@@ -140,6 +140,7 @@ type scheduler struct {
 	failed     string // the first node that failed
 	done       chan finished
 	published  chan publication
+	cancelled  bool // the run, by its context
 	broken     error
 }
 
@@ -169,13 +170,14 @@ func (s *scheduler) run(ctx context.Context) {
 		case p := <-s.published:
 			s.outputs[p.node] = p.outputs
 		case f := <-s.done:
-			s.end(f)
+			s.end(ctx, f)
 		}
 	}
 }
 
 // end takes in what a worker hands back.
-func (s *scheduler) end(f finished) {
+func (s *scheduler) end(ctx context.Context, f finished) {
+	s.cancelled = s.cancelled || ctx.Err() != nil
 	s.running--
 	if s.e.Plan.Node(f.result.Node).Background {
 		s.background--
