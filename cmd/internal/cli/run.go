@@ -90,7 +90,7 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 	e.Observer = observer
 	sess.bury(ctx, s, &f.clusterFlags)
 	if !f.asJSON {
-		sess.announce(s)
+		sess.announce(s, e.Plan.Services())
 	}
 	rec, err := e.Run(ctx)
 	done()
@@ -206,9 +206,12 @@ func (p prefixWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// announce says what is going to be looked at.
-func (sess *session) announce(s *streams) {
+// announce says which services are going to be looked at.
+func (sess *session) announce(s *streams, names []string) {
 	for _, svc := range sess.services {
+		if !slices.Contains(names, svc.Name) {
+			continue // here for what is not asked for
+		}
 		fmt.Fprintf(s.err, "%s %s (%s)\n", svc.Name, svc.version, relative(svc.Dir))
 	}
 }

@@ -141,6 +141,9 @@ func TestSoldOutAtCheckout(t *testing.T) {
 	t.Parallel()
 	quick, slow := newCustomer(t), newCustomer(t)
 	if available(t, quick, "cherry") == 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no cherry: the stock is not the one that the seed makes")
+		}
 		t.Skip("the only cherry was sold by an earlier run")
 	}
 	quick.put(t, "cherry", 1)
