@@ -117,6 +117,11 @@ func (c *control) send(message any, fd int) error {
 func (c *control) receive(message any) (*os.File, error) {
 	rights := make([]byte, unix.CmsgSpace(4))
 	n, nrights, _, _, err := c.conn.ReadMsgUnix(c.buf, rights)
+	if errors.Is(err, unix.ECONNRESET) {
+		// The other end closed with a request of ours unread. The kernel says
+		// so once, before what that end had sent: its last words are still there.
+		n, nrights, _, _, err = c.conn.ReadMsgUnix(c.buf, rights)
+	}
 	if err != nil {
 		return nil, err
 	}
