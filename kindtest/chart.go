@@ -27,8 +27,8 @@ type Chart struct {
 
 // InstallChart renders the chart and creates what it describes in the lease. It
 // does not wait for it to become ready (see WaitReady), except for the chart's
-// hooks. A chart that cannot be loaded or rendered, or that lacks values, is a
-// *ChartError, and then nothing was created.
+// hooks. A chart that cannot be loaded or rendered, that lacks values or has an
+// object with a field that the cluster does not know is a *ChartError.
 func (l *Lease) InstallChart(ctx context.Context, c Chart) error {
 	p, err := l.PrepareChart(ctx, c)
 	if err != nil {
@@ -46,7 +46,7 @@ type PreparedChart struct {
 }
 
 // PrepareChart does what of InstallChart creates nothing: it renders the chart
-// and compares it with the cluster's schemas.
+// and looks whether the cluster knows the kinds of its objects.
 func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, error) {
 	ch, err := c.load()
 	if err != nil {
@@ -64,7 +64,7 @@ func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, erro
 		return nil, newChartError(c.name(ch), err)
 	}
 	if len(ch.CRDObjects()) == 0 { // else the cluster does not know all kinds yet
-		if _, err := config.KubeClient.Build(strings.NewReader(manifest), true); err != nil {
+		if _, err := config.KubeClient.Build(strings.NewReader(manifest), false); err != nil {
 			return nil, l.installError(c.name(ch), fmt.Errorf("unable to build kubernetes objects from release manifest: %w", err))
 		}
 	}
@@ -75,7 +75,7 @@ func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, erro
 func (p *PreparedChart) Install(ctx context.Context) error {
 	install := action.NewInstall(p.config)
 	install.ReleaseName, install.Namespace, install.Timeout = p.Release, p.lease.Namespace, hookTimeout
-	install.DisableOpenAPIValidation = len(p.chart.CRDObjects()) == 0 // it was done
+	install.DisableOpenAPIValidation = true // the server does it, see strictFields
 	if _, err := install.RunWithContext(ctx, p.chart, copyValues(p.Values)); err != nil {
 		return p.lease.installError(p.name(p.chart), err)
 	}

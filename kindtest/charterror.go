@@ -9,7 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ChartError tells that a chart is wrong. Nothing was created.
+// ChartError tells that a chart is wrong. Nothing was created, unless it is the
+// API server that refuses one of its objects.
 type ChartError struct {
 	Chart  string // its path or name
 	File   string // the template, relative to the chart's folder; may be empty
@@ -60,10 +61,12 @@ func newChartError(chart string, err error) *ChartError {
 }
 
 // installError tells a chart that describes impossible objects from a cluster
-// that refuses. Helm checks all objects against the cluster's schemas before it
-// creates the first one, and says so in the text only.
+// that refuses. Of kinds that the cluster does not know Helm says so in the
+// text only; objects with unknown fields or impossible values come back from
+// the API server as such.
 func (l *Lease) installError(chart string, err error) error {
-	if strings.HasPrefix(err.Error(), "unable to build kubernetes objects") {
+	impossible := apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)
+	if impossible || strings.HasPrefix(err.Error(), "unable to build kubernetes objects") {
 		return newChartError(chart, err)
 	}
 	if apierrors.IsForbidden(err) {

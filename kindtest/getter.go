@@ -1,7 +1,10 @@
 package kindtest
 
 import (
+	"net/http"
+
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -12,7 +15,27 @@ import (
 // settings: without it Helm reads $KUBECONFIG and $HELM_NAMESPACE.
 type helmGetter struct{ lease *Lease }
 
-func (g helmGetter) ToRESTConfig() (*rest.Config, error) { return g.lease.cluster.Config(), nil }
+func (g helmGetter) ToRESTConfig() (*rest.Config, error) {
+	config := g.lease.cluster.Config()
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return strictFields{next} })
+	return config, nil
+}
+
+// strictFields asks the API server to refuse fields that it does not know.
+// Helm leaves this to its client-side validation, which reads the cluster's
+// whole OpenAPI document to find out that the server could do it, and then
+// does not ask it to.
+type strictFields struct{ next http.RoundTripper }
+
+func (s strictFields) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost || req.Method == http.MethodPut || req.Method == http.MethodPatch {
+		req = req.Clone(req.Context())
+		query := req.URL.Query()
+		query.Set("fieldValidation", metav1.FieldValidationStrict)
+		req.URL.RawQuery = query.Encode()
+	}
+	return s.next.RoundTrip(req)
+}
 
 func (g helmGetter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
 	return g.lease.cluster.discovery, nil

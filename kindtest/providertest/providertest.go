@@ -36,7 +36,7 @@ func RunLeases(t *testing.T, p kindtest.Provider) {
 	s := newSuite(t, p)
 	for name, test := range map[string]func(*testing.T){
 		"Apply": s.testApply, "TLS": s.testTLS, "Lease": s.testLease, "Broken": s.testBroken,
-		"No rights": s.testNoRights, "Few rights": s.testFewRights,
+		"Unknown field": s.testUnknownField, "No rights": s.testNoRights, "Few rights": s.testFewRights,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t) })
 	}
@@ -166,6 +166,25 @@ func (s *suite) checkImages(t *testing.T, l *kindtest.Lease) {
 	t.Logf("imageID %s, index %s", images[0].ImageID, s.bundle.Digest)
 	if ok, err := s.cluster.Runs(t.Context(), images[0].ImageID, s.loaded); !ok || err != nil {
 		t.Errorf("pod runs %+v, loaded was %+v (%v)", images[0], s.loaded, err)
+	}
+}
+
+// testUnknownField installs a chart with a misspelt field.
+func (s *suite) testUnknownField(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"Chart.yaml":         "apiVersion: v2\nname: wrong\nversion: 1.0.0\n",
+		"templates/job.yaml": "kind: Job\napiVersion: batch/v1\nmetadata: {name: j}\nspec: {tempalte: {}}\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.lease(t).InstallChart(t.Context(), kindtest.Chart{Release: "wrong", Path: dir})
+	var bad *kindtest.ChartError
+	if !errors.As(err, &bad) || !strings.Contains(bad.Error(), "tempalte") {
+		t.Errorf("a chart with an unknown field: %v", err)
 	}
 }
 

@@ -93,6 +93,17 @@ func Compiled(dir string, tags ...string) ([]string, error) {
 	return list, err
 }
 
+// Folders returns the folders of Go files as the go command takes them, each
+// once, sorted. The files' paths are relative to the module, with slashes.
+func Folders(files []string) []string {
+	var list []string
+	for _, f := range files {
+		list = append(list, packageOf(f))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // Mains returns the folders of the module's main packages, sorted: "./cmd/x".
 func Mains(dir string) ([]string, error) {
 	match := matcher("")

@@ -78,9 +78,17 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if err := s.Preflight(ctx); err != nil {
 		return err
 	}
+	own, err := ownCode(job.Dir)
+	if err != nil {
+		return err
+	}
+	packages, err := s.packages(job.Dir, own)
+	if err != nil {
+		return err
+	}
 	profile := filepath.Join(job.Out, ProfileFile)
 	res, err := gotest.Run(ctx, job, gotest.Options{
-		Args: s.args(job.Node.Timeout, profile), Env: s.environment(),
+		Args: s.args(job.Node.Timeout, profile), Env: s.environment(), Packages: packages,
 	})
 	if err != nil {
 		return err
@@ -93,10 +101,6 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 		return fmt.Errorf("read the coverage that go test wrote: %w", err)
 	}
 	defer data.Close()
-	own, err := ownCode(job.Dir)
-	if err != nil {
-		return err
-	}
 	cov, err := Coverage(data, gotool.Module(job.Dir), own)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", ProfileFile, err)
@@ -109,8 +113,9 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	return judge(cov, s.settings.Coverage)
 }
 
-// args returns the flags of `go test`. The build stage has run go vet. Beyond ten minutes go test needs a
-// timeout of its own; below, its stacks come too late to be of use.
+// args returns the flags of `go test`. The build stage has run go vet. Beyond
+// ten minutes go test needs a timeout of its own; below, its stacks come too
+// late to be of use.
 func (s *Stage) args(timeout time.Duration, profile string) []string {
 	args := []string{"-vet=off", "-covermode=atomic", "-coverprofile=" + profile}
 	if s.settings.CoverPkg != "" {
