@@ -33,6 +33,20 @@ func (s *scheduler) release() {
 	}
 }
 
+// awaited returns a node without a result that the one which ended stands on;
+// "" when its own result is there.
+func (s *scheduler) awaited(node string) string {
+	if _, ok := s.results[node]; ok {
+		return ""
+	}
+	for _, n := range s.e.Plan.Node(node).grounds() {
+		if _, ok := s.results[n]; !ok {
+			return n
+		}
+	}
+	return ""
+}
+
 func (s *scheduler) settled(nodes []string) bool {
 	for _, n := range nodes {
 		if _, ok := s.results[n]; !ok {

@@ -113,6 +113,34 @@ func TestResultWaitsForWhatStandsBeside(t *testing.T) {
 	}
 }
 
+func TestWhatIsHeldIsSaid(t *testing.T) {
+	t.Parallel()
+	held := make(chan string, 1)
+	nodes := graph("a/module:", "a/integration:")
+	nodes[0].Stage = stageFunc(func(ctx context.Context, _ *Job) error {
+		select {
+		case text := <-held:
+			if text != "a/integration: for the end of a/module" {
+				t.Errorf("held: %q", text)
+			}
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	nodes[1].Stage = stageFunc(func(context.Context, *Job) error { return nil })
+	nodes[1].Beside = []string{"a/module"}
+	w := newBench(t, nodes...)
+	w.Observer = observerFunc(func(e Event) {
+		if e.Type == EventHold {
+			held <- e.Node + ": " + e.Text
+		}
+	})
+	if rec := w.run(t); rec.Status != Passed {
+		t.Errorf("%s: %q", rec.Status, finishes(rec))
+	}
+}
+
 func TestWhatRanAheadIsUpToDateInTheNextRun(t *testing.T) {
 	t.Parallel()
 	ready := make(chan struct{})

@@ -192,6 +192,9 @@ func (s *scheduler) end(ctx context.Context, f finished) {
 	}
 	s.held = append(s.held, f)
 	s.release()
+	if awaited := s.awaited(f.result.Node); awaited != "" {
+		s.rec.event(Event{Type: EventHold, Node: f.result.Node, Text: "for the end of " + awaited})
+	}
 }
 
 // outputsOf are those of the result, or else those that the node published: one

@@ -31,6 +31,7 @@ const (
 	EventSay    EventType = "say"    // Node, Text: what it does now
 	EventWait   EventType = "wait"   // Node, Text: for whom
 	EventRetry  EventType = "retry"  // Node, Text: why
+	EventHold   EventType = "hold"   // Node, Text: the end of what it awaits before its result counts
 	EventFinish EventType = "finish" // Node, Result
 	EventEnd    EventType = "end"    // Status
 )

@@ -19,10 +19,12 @@ type progress struct {
 	done    int
 }
 
-// activity is a stage that runs, or waits for another run to end.
+// activity is a stage without a result: it runs, waits for another run to end,
+// or has run ahead of a stage that it stands on.
 type activity struct {
 	node  string
 	since time.Time
+	took  time.Duration // of one that is held
 	state string
 	tries int
 	text  string
@@ -32,6 +34,7 @@ type activity struct {
 const (
 	running = "running"
 	waiting = "waiting"
+	held    = "held" // it has ended; its result counts when another stage has one
 )
 
 // apply folds an event into the progress.
@@ -45,6 +48,9 @@ func (p *progress) apply(e pipeline.Event) {
 	case pipeline.EventWait:
 		a := p.begun(e)
 		a.state, a.text = waiting, e.Text
+	case pipeline.EventHold:
+		a := p.begun(e)
+		a.state, a.text, a.took = held, e.Text, e.Time.Sub(a.since)
 	case pipeline.EventSay:
 		p.begun(e).text = e.Text
 	case pipeline.EventRetry:
@@ -120,6 +126,9 @@ const leastText = 24
 // line is a stage in the block, in the columns of the plain view.
 func (a *activity) line(v *plainView, now time.Time, width int) string {
 	took, text := elapsed(now.Sub(a.since)), inOneLine(a.text)
+	if a.state == held {
+		took = elapsed(a.took)
+	}
 	if 2+v.names+2+stateWidth+2+leastText < width {
 		return v.row(a.node, a.state, took, text)
 	}

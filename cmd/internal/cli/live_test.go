@@ -156,6 +156,20 @@ func TestLiveWaitsAndTriesAgain(t *testing.T) {
 `)
 }
 
+func TestLiveShowsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	l := newLiveTest(t, 80, 24, false, "a/build", "a/container")
+	l.start("a/build")
+	l.start("a/container")
+	l.after(2 * time.Second)
+	l.node(pipeline.EventHold, "a/container", "for the end of a/build")
+	l.after(3 * time.Second)
+	l.shows(`  build      running            5 s
+  container  held               2 s  for the end of a/build
+  ▒▒  0 of 2 done · 5 s
+`)
+}
+
 func TestLiveShowsTheCauseAtOnce(t *testing.T) {
 	t.Parallel()
 	l := newLiveTest(t, 60, 24, true, "a/build", "a/unit", "a/lint", "a/module")
