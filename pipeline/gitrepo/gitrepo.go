@@ -1,20 +1,26 @@
-// Package gitrepo reads a git repository through the git command.
+// Package gitrepo reads and changes a git repository through the git command.
 //
-// Only plumbing with stable output is used. The user's configuration does not
-// change what is read. Without git, or outside of a repository, Open returns
-// ErrNoRepository: a folder that is no working copy is a fact, not a failure.
+// Only plumbing with stable output is used, as git has it since 2.30. What is
+// read or written depends on the repository alone: settings of the user, hooks
+// and variables like GIT_DIR that would change it are switched off, while those
+// that say how to reach a server and who signs are kept. Without git, or
+// outside of a repository, Open returns ErrNoRepository: a folder that is no
+// working copy is a fact, not a failure.
+//
+// What changes something looks first whether it is done already, so that it may
+// be repeated. No command asks a question or waits for an answer, and no error
+// shows a credential.
 package gitrepo
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 )
 
 // ErrNoRepository says that a folder is in no git working copy, or that there
@@ -25,7 +31,13 @@ var ErrNoRepository = errors.New("no git repository")
 type Repo struct {
 	// Root is the absolute path of its top folder.
 	Root string
+	// Identity makes tags and commits where git is told no other.
+	Identity Identity
 }
+
+// Identity is a person or a program that makes commits. The zero value is the
+// program "pipeline".
+type Identity struct{ Name, Email string }
 
 // Root returns the top folder of the working copy that dir is in, or "" when
 // it is in none. No process is started.
@@ -47,19 +59,6 @@ func Open(dir string) (*Repo, error) {
 		return nil, ErrNoRepository
 	}
 	return &Repo{Root: root}, nil
-}
-
-// git runs a git command and returns its output.
-func (r *Repo) git(ctx context.Context, args ...string) (string, error) {
-	out, err := proc.Cmd{
-		Dir:  r.Root,
-		Args: append([]string{"git", "--no-optional-locks"}, args...),
-		Env:  []string{"LC_ALL=C"},
-	}.Output(ctx)
-	if proc.NotFound(err) {
-		return "", fmt.Errorf("%w: git is not installed", ErrNoRepository)
-	}
-	return string(out), err
 }
 
 // Head is what is checked out.
@@ -98,8 +97,8 @@ func (r *Repo) Head(ctx context.Context, paths ...string) (Head, error) {
 // Tags returns the names of the tags that are reachable from a commit and
 // begin with prefix.
 func (r *Repo) Tags(ctx context.Context, commit, prefix string) ([]string, error) {
-	out, err := r.git(ctx, "for-each-ref", "--merged="+commit, "--format=%(refname:strip=2)", "refs/tags/"+globEscape(prefix)+"*")
-	return strings.Fields(out), err
+	out, err := r.git(ctx, "for-each-ref", "--merged="+commit, "--format=%(refname:strip=2)", "refs/tags/")
+	return slices.DeleteFunc(strings.Fields(out), func(name string) bool { return !strings.HasPrefix(name, prefix) }), err
 }
 
 // globEscape keeps a prefix with pattern characters from matching more.
@@ -110,6 +109,7 @@ func globEscape(s string) string {
 // Commit is one commit of a history.
 type Commit struct {
 	Hash, Author, Email string
+	Parents             []string // full hashes; none at the end of a shallow history
 	Time                time.Time
 	Subject, Body       string
 }
@@ -121,25 +121,45 @@ func (r *Repo) Log(ctx context.Context, from, to string, paths ...string) ([]Com
 	if from != "" {
 		span = from + ".." + to
 	}
-	args := append([]string{"log", "-z", "--no-show-signature", "--format=%H%x01%an%x01%ae%x01%ct%x01%s%x01%b", span, "--"}, paths...)
+	args := append([]string{"log", "-z", "--no-show-signature", "--format=%H%x01%an%x01%ae%x01%P%x01%ct%x01%s%x01%b", span, "--"}, paths...)
 	out, err := r.git(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
 	var commits []Commit
 	for entry := range strings.SplitSeq(out, "\x00") {
-		f := strings.SplitN(entry, "\x01", 6)
-		if len(f) < 6 {
+		f := strings.SplitN(entry, "\x01", 7)
+		if len(f) < 7 {
 			continue
 		}
-		var seconds int64
-		fmt.Sscan(f[3], &seconds)
 		commits = append(commits, Commit{
-			Hash: f[0], Author: f[1], Email: f[2], Time: time.Unix(seconds, 0).UTC(),
-			Subject: f[4], Body: strings.TrimSpace(f[5]),
+			Hash: f[0], Author: f[1], Email: f[2], Parents: strings.Fields(f[3]), Time: seconds(f[4]),
+			Subject: f[5], Body: strings.TrimSpace(f[6]),
 		})
 	}
 	return commits, nil
+}
+
+// seconds reads a time as git writes it: since 1970, in UTC.
+func seconds(s string) time.Time {
+	n, _ := strconv.ParseInt(strings.TrimSpace(s), 10, 64) // git wrote it
+	return time.Unix(n, 0).UTC()
+}
+
+// CommitTime returns when a commit was made (not when its change was written).
+func (r *Repo) CommitTime(ctx context.Context, rev string) (time.Time, error) {
+	out, err := r.git(ctx, "log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", rev, "--")
+	return seconds(out), err
+}
+
+// IsAncestor reports whether a commit is another one or in its history. In a
+// shallow history a commit can be one without being seen as one.
+func (r *Repo) IsAncestor(ctx context.Context, commit, of string) (bool, error) {
+	_, err := r.git(ctx, "merge-base", "--is-ancestor", commit, of)
+	if exitCode(err) == 1 {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Shallow reports whether the history is cut off.

@@ -3,46 +3,15 @@ package gitrepo
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 )
-
-// newRepo makes a repository with two commits and a tag on the first.
-func newRepo(t *testing.T) *Repo {
-	t.Helper()
-	r := &Repo{Root: t.TempDir()}
-	r.must(t, "init", "-q", "-b", "main")
-	r.commit(t, "a/x", "feat: one\n\nwith a body\n\nChangelog: added")
-	r.must(t, "tag", "-a", "-m", "release", "v0.1.0")
-	r.must(t, "tag", "a/v0.1.0")
-	r.commit(t, "b/y", "fix: two")
-	return r
-}
-
-func (r *Repo) must(t *testing.T, args ...string) {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = r.Root
-	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
-		"GIT_AUTHOR_DATE=2020-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2020-01-02T03:04:05Z", "GIT_CONFIG_GLOBAL=/dev/null")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-}
-
-func (r *Repo) commit(t *testing.T, file, message string) {
-	t.Helper()
-	name := filepath.Join(r.Root, file)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(message), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	r.must(t, "add", "-A")
-	r.must(t, "commit", "-q", "-m", message)
-}
 
 func TestHead(t *testing.T) {
 	t.Parallel()
@@ -87,6 +56,10 @@ func TestTagsAndLog(t *testing.T) {
 	if diff := cmp.Diff([]string{"v0.1.0"}, tags); diff != "" || err != nil {
 		t.Errorf("tags with prefix v: %v %s", err, diff)
 	}
+	at, err := r.CommitTime(t.Context(), "v0.1.0")
+	if want := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC); err != nil || !at.Equal(want) {
+		t.Errorf("time of the tagged commit: %v, %v", at, err)
+	}
 	if tags, _ = r.Tags(t.Context(), head.Commit, "a/v"); len(tags) != 1 {
 		t.Errorf("tags with prefix a/v: %v", tags)
 	}
@@ -98,8 +71,11 @@ func TestTagsAndLog(t *testing.T) {
 	if err != nil || len(log) != 1 {
 		t.Fatalf("of folder a: %+v, %v", log, err)
 	}
+	if log, _ := r.Log(t.Context(), "v0.1.0", head.Commit); len(log[0].Parents) != 1 {
+		t.Errorf("parents %v", log[0].Parents)
+	}
 	want := Commit{
-		Hash: log[0].Hash, Author: "A", Email: "a@example.com", Time: time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC),
+		Hash: log[0].Hash, Parents: []string{}, Author: "A", Email: "a@example.com", Time: time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC),
 		Subject: "feat: one", Body: "with a body\n\nChangelog: added",
 	}
 	if diff := cmp.Diff(want, log[0]); diff != "" {
@@ -111,5 +87,71 @@ func TestNoRepository(t *testing.T) {
 	t.Parallel()
 	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNoRepository) {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+func TestIsAncestor(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	for _, c := range []struct {
+		commit, of string
+		want, bad  bool
+	}{{"v0.1.0", "main", true, false}, {"main", "v0.1.0", false, false}, {"main", "main", true, false}, {"none", "main", false, true}} {
+		got, err := r.IsAncestor(t.Context(), c.commit, c.of)
+		if got != c.want || (err != nil) != c.bad {
+			t.Errorf("%s of %s: %v, %v", c.commit, c.of, got, err)
+		}
+	}
+}
+
+// TestPlacesOfAWorkingCopy opens linked working trees, and folders below the top.
+func TestPlacesOfAWorkingCopy(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	tree := filepath.Join(t.TempDir(), "tree")
+	r.must(t, "worktree", "add", "-q", "-b", "other", tree)
+	for dir, branch := range map[string]string{tree: "other", filepath.Join(r.Root, "b"): "main"} {
+		repo, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head, err := repo.Head(t.Context()); err != nil || head.Branch != branch || head.Dirty {
+			t.Errorf("%s: %+v, %v", dir, head, err)
+		}
+		if tag, err := repo.TagAt(t.Context(), "v0.1.0"); err != nil || tag.Commit == "" {
+			t.Errorf("%s: %+v, %v", dir, tag, err)
+		}
+	}
+}
+
+// TestPathsAreNoPatterns counts what is in a folder of that very name.
+func TestPathsAreNoPatterns(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	if log, err := r.Log(t.Context(), "", "main", filepath.Join(r.Root, "*")); err != nil || len(log) != 0 {
+		t.Errorf("%d commits, %v", len(log), err)
+	}
+}
+
+func TestLogIsUTF8(t *testing.T) {
+	t.Parallel()
+	r := newRepo(t)
+	r.commit(t, "c", "fix: zählen")
+	if log, err := r.Log(t.Context(), "HEAD~1", "HEAD"); err != nil || log[0].Subject != "fix: zählen" {
+		t.Errorf("%q, %v", log, err)
+	}
+	made, err := r.CommitFiles(t.Context(), "HEAD", nil, "fix: größer", time.Unix(0, 0))
+	if header := r.must(t, "cat-file", "commit", made); err != nil || strings.Contains(header, "encoding") {
+		t.Errorf("%q, %v", header, err)
+	}
+}
+
+func TestErrorsHideCredentials(t *testing.T) {
+	t.Parallel()
+	address := "https://ci:" + secret + "@gitlab.example.com/x.git"
+	err := readable(&proc.Error{Args: []string{"git", "-c", "x=y", "push", address}, ExitCode: 1, Stderr: "fatal: unable to access '" + address + "'"}, []string{"push", address})
+	want := "git push 'https://[MASKED]@gitlab.example.com/x.git': exit status 1: fatal: unable to access 'https://[MASKED]@gitlab.example.com/x.git'"
+	if err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
