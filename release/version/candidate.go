@@ -1,6 +1,10 @@
 // Package version decides which version comes next. It is pure: everything
 // that it needs to know is handed in.
 //
+// Decide takes the higher of two answers: what the commits since the last
+// release say, and what the code proves against it. The proof is a list of
+// Change: packages goapi (exported Go interface) and protoapi (protobuf) make it.
+//
 // The version comes before the build: it is stamped into binary, image and
 // chart, so that what is tested carries the name under which it may be
 // released. On the release branch, with nothing uncommitted, the candidate is
@@ -19,8 +23,12 @@ import (
 // First is the version of a first release.
 const First = "0.1.0"
 
-// Commit is what the decision reads of a commit.
-type Commit struct{ Subject, Body string }
+// Commit is what the decision reads of a commit. Hash may be empty; then a
+// revert is matched by the subject.
+type Commit struct{ Subject, Body, Hash string }
+
+// developmentMark begins the pre-release part of a development version.
+const developmentMark = "dev."
 
 // State is what a service's repository says.
 type State struct {
@@ -67,12 +75,15 @@ func Last(tags []string, prefix string) *semver.Version {
 // Candidate returns the version that a build gets now.
 func Candidate(s State) string {
 	last := Last(s.Tags, s.Prefix)
+	if s.Release && last != nil && len(s.Commits) == 0 {
+		return last.String() // what is here is that release
+	}
 	bump := FromCommits(s.Commits)
 	if s.Release && (last == nil || bump > None) {
 		return Next(last, bump).String()
 	}
 	base := Next(last, max(bump, Patch))
-	return fmt.Sprintf("%s-dev.h%.8s", base, s.Content)
+	return fmt.Sprintf("%s-%sh%.8s", base, developmentMark, s.Content)
 }
 
 // Next returns the version after last. Below 1.0.0 a breaking change raises

@@ -1,49 +1,94 @@
 package version
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
-// FromCommits returns what the commits ask for: the highest of what each says
-// by the form of Conventional Commits 1.0.0 (conventionalcommits.org) or by a
-// GitLab changelog trailer ("Changelog: added"). A commit that says neither
-// counts as a patch.
+// FromCommits returns what the commits ask for, newest first: the highest of
+// what each says by the form of Conventional Commits 1.0.0 or by a GitLab
+// changelog trailer ("Changelog: added").
+//
+// Where the specification leaves it open:
+//   - A commit that has no form counts as a patch, unless it is a merge: that
+//     says nothing by itself, its commits are in the list. The title that GitLab
+//     writes below counts.
+//   - A squash counts by its own subject. Only when that has no form, the
+//     subjects listed in its body ("* feat: x") count.
+//   - A revert and what it reverts count for nothing when both are in the list
+//     (as with semantic-release; the specification defines no behaviour). A
+//     revert of something older is a patch: whether that breaks anything, the
+//     proof says. A revert is matched by the hash that it names where commits
+//     have hashes, else by the subject.
+//   - Of the types that the specification does not know, docs, test, ci, chore
+//     and style change nothing that is shipped; all others count as a patch.
 func FromCommits(commits []Commit) Bump {
 	highest := None
-	for _, c := range commits {
-		highest = max(highest, fromCommit(c))
+	for _, c := range claims(commits) {
+		highest = max(highest, c.Bump)
 	}
 	return highest
 }
 
+// claims returns for each commit that counts what it asks for, in order.
+func claims(commits []Commit) []Reason {
+	dead := cancelled(commits)
+	var list []Reason
+	for i, c := range commits {
+		if bump := fromCommit(c); bump > None && !dead[i] {
+			list = append(list, Reason{Bump: bump, Where: short(c.Hash), Text: c.Subject})
+		}
+	}
+	return list
+}
+
+func short(hash string) string { return hash[:min(len(hash), 8)] }
+
 func fromCommit(c Commit) Bump {
-	typ, breaking, conventional := parseSubject(c.Subject)
-	trailer, hasTrailer := changelogTrailer(c.Body)
+	m := Parse(c)
+	trailer, hasTrailer := m.Footer("Changelog")
+	bump := None
 	switch {
-	case breaking || breakingFooter(c.Body):
+	case m.Breaking:
 		return Major
-	case hasTrailer:
-		return trailerBump(trailer)
-	case conventional:
-		return typeBump(typ)
+	case m.Conventional():
+		bump = typeBump(m.Type)
+	case mergeSubject(c.Subject):
+		bump = subjectBump(c.Body)
+	case !hasTrailer:
+		bump = squashBump(c.Body)
 	}
-	return Patch
+	if hasTrailer {
+		bump = max(bump, trailerBump(trailer))
+	}
+	return bump
 }
 
-var subjectForm = regexp.MustCompile(`^([A-Za-z]+)(\([^()]*\))?(!)?: +\S`)
-
-// parseSubject reads "type(scope)!: description".
-func parseSubject(subject string) (typ string, breaking, ok bool) {
-	m := subjectForm.FindStringSubmatch(subject)
-	if m == nil {
-		return "", false, false
+// subjectBump reads a text whose first line may be a subject.
+func subjectBump(text string) Bump {
+	line, _, _ := strings.Cut(text, "\n")
+	typ, _, _, breaking := parseSubject(line)
+	switch {
+	case breaking:
+		return Major
+	case typ == "":
+		return None
 	}
-	return strings.ToLower(m[1]), m[3] != "", true
+	return typeBump(typ)
 }
 
-// typeBump knows the types of the Angular convention; those that change
-// nothing which is shipped ask for no release.
+// squashBump reads the list of a squash. Words without a form are a patch.
+func squashBump(body string) Bump {
+	bump, found := None, false
+	for _, subject := range listed(body) {
+		if typ, _, _, _ := parseSubject(subject); typ != "" {
+			found = true
+			bump = max(bump, subjectBump(subject))
+		}
+	}
+	if !found {
+		return Patch
+	}
+	return bump
+}
+
 func typeBump(typ string) Bump {
 	switch typ {
 	case "feat":
@@ -54,27 +99,10 @@ func typeBump(typ string) Bump {
 	return Patch
 }
 
-func breakingFooter(body string) bool {
-	for line := range strings.Lines(body) {
-		if strings.HasPrefix(line, "BREAKING CHANGE: ") || strings.HasPrefix(line, "BREAKING-CHANGE: ") {
-			return true
-		}
-	}
-	return false
-}
-
-// changelogTrailer returns the value of GitLab's Changelog trailer.
-func changelogTrailer(body string) (string, bool) {
-	for line := range strings.Lines(body) {
-		if v, ok := strings.CutPrefix(line, "Changelog:"); ok {
-			return strings.ToLower(strings.TrimSpace(v)), true
-		}
-	}
-	return "", false
-}
-
+// trailerBump knows GitLab's categories (docs.gitlab.com, "Changelogs").
+// Deprecating asks for a minor version by SemVer 2.0.0, section 7.
 func trailerBump(trailer string) Bump {
-	switch trailer {
+	switch strings.ToLower(trailer) {
 	case "added", "deprecated":
 		return Minor
 	case "removed":
@@ -83,4 +111,31 @@ func trailerBump(trailer string) Bump {
 		return None
 	}
 	return Patch
+}
+
+// cancelled marks the commits that a newer one in the list takes back, and the
+// ones that take them back. From the newest on, so that a revert which is
+// itself reverted takes nothing back.
+func cancelled(commits []Commit) []bool {
+	dead := make([]bool, len(commits))
+	for i, c := range commits {
+		hash, subject, ok := reverted(c)
+		if dead[i] || !ok {
+			continue
+		}
+		for j := i + 1; j < len(commits); j++ {
+			if !dead[j] && sameCommit(commits[j], hash, subject) {
+				dead[i], dead[j] = true, true
+				break
+			}
+		}
+	}
+	return dead
+}
+
+func sameCommit(c Commit, hash, subject string) bool {
+	if hash != "" && c.Hash != "" {
+		return strings.HasPrefix(c.Hash, hash)
+	}
+	return c.Subject == subject
 }
