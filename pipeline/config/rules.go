@@ -106,9 +106,11 @@ func serviceRules() map[string]rule {
 
 		"Release.branch":    {Doc: "Branch that releases are made from.", Pattern: branchPattern, Expected: "the name of a branch", Default: "main"},
 		"Release.tagPrefix": {Doc: `What stands before the version in a tag. Default: "v", or "NAME/v" below the repository's root.`, Pattern: tagPattern, Expected: "the beginning of a git tag such as v or stock/v"},
-		"Release.registry":  {Doc: "Registry and repository that the bundle goes to.", Pattern: referencePat, Expected: "a registry and repository such as registry.example.com/group/stock"},
+		"Release.registry":  {Doc: "Registry and repository that the bundle goes to; the service's name is added behind a slash at the end.", Pattern: referencePat, Expected: "a registry and repository such as registry.example.com/group/stock"},
 		"Release.forge":     {Doc: "Where releases are published.", Enum: []string{"gitlab", "none"}},
 		"Release.require":   stageName("Stages without which nothing is released. Default: all but bench."),
+		"Release.approvals": {Doc: "How many people other than the author have to approve the merge request.", Min: 0, Max: 20, Expected: "a number from 0 to 20"},
+		"Release.checklist": text("Items of the manual tests that somebody signs with pipeline attest manual. Default: no manual tests are asked for."),
 	}
 }
 

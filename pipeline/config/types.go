@@ -160,4 +160,8 @@ type Release struct {
 	Registry  string   `yaml:"registry"`
 	Forge     string   `yaml:"forge"`   // gitlab or none
 	Require   []string `yaml:"require"` // stages; default all but bench
+	// Approvals is how many people other than the author have to approve the
+	// merge request; Checklist are the items of the manual tests.
+	Approvals int      `yaml:"approvals"`
+	Checklist []string `yaml:"checklist"`
 }

@@ -6,6 +6,10 @@ import (
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/pipeline/gitrepo"
+	"gitlab.com/selfcontained/pipeline/release"
+	"gitlab.com/selfcontained/pipeline/release/gitlab"
+	"gitlab.com/selfcontained/pipeline/release/registry"
 )
 
 // The exit codes; the first that applies wins: 130, 2, 1, 3, 4.
@@ -15,6 +19,7 @@ const (
 	exitUsage       = 2   // wrong usage or configuration
 	exitEnvironment = 3   // engine, cluster, network, permission; something is not tested
 	exitGate        = 4   // a gate refused
+	exitNothing     = 5   // nothing to release, with --exit-code
 	exitCancelled   = 130 // cancelled by the user
 )
 
@@ -37,6 +42,11 @@ func exitCode(err error) int {
 		problems config.Problems
 		plan     *pipeline.PlanError
 		stages   *stagesError
+		refused  *release.RefusedError
+		tag      *gitrepo.TagExistsError
+		forgeTag *gitlab.TagConflictError
+		taken    *registry.TagTaken
+		asset    *gitlab.AssetConflictError
 	)
 	switch {
 	case err == nil:
@@ -47,6 +57,10 @@ func exitCode(err error) int {
 		return exitCancelled
 	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &plan):
 		return exitUsage
+	case errors.Is(err, errNothing):
+		return exitNothing
+	case errors.As(err, &refused), errors.As(err, &tag), errors.As(err, &forgeTag), errors.As(err, &taken), errors.As(err, &asset):
+		return exitGate
 	}
 	return exitEnvironment
 }

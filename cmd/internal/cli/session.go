@@ -90,6 +90,9 @@ func openSession(ctx context.Context, sel *selection) (*session, error) {
 	return s, nil
 }
 
+// isAsked reports whether the command is about the service.
+func (s *session) isAsked(svc *service) bool { return slices.Contains(s.asked, svc.Name) }
+
 // discoverError makes "there is no service" a usage error.
 func discoverError(err error) error {
 	var none *config.NoService
@@ -212,6 +215,9 @@ func readHistory(ctx context.Context, svc *service, state *version.State) error 
 	if err != nil {
 		return fmt.Errorf("read the git repository: %w", err)
 	}
+	if err := fetchHistory(ctx, repo, state.Prefix); err != nil {
+		return err
+	}
 	if state.Tags, err = repo.Tags(ctx, head.Commit, state.Prefix); err != nil {
 		return err
 	}
@@ -221,10 +227,36 @@ func readHistory(ctx context.Context, svc *service, state *version.State) error 
 	}
 	commits, err := repo.Log(ctx, from, head.Commit, svc.Dir)
 	for _, c := range commits {
-		state.Commits = append(state.Commits, version.Commit{Subject: c.Subject, Body: c.Body})
+		state.Commits = append(state.Commits, version.Commit{Hash: c.Hash, Subject: c.Subject, Body: c.Body})
 	}
 	state.Release = !head.Dirty && branchOf(head) == svc.Release.Branch
 	return err
+}
+
+// fetchHistory completes a clone that may lack the last release, as those of CI
+// do: without it the version would be a wrong one.
+func fetchHistory(ctx context.Context, repo *gitrepo.Repo, prefix string) error {
+	shallow, err := repo.Shallow(ctx)
+	if err != nil || !shallow && os.Getenv("GITLAB_CI") == "" {
+		return err
+	}
+	remote, err := repo.RemoteTags(ctx, originRemote, prefix)
+	if err != nil {
+		return fmt.Errorf("find the last release of a clone that may not have it: %w; or say the version with --version", err)
+	}
+	var tags []string
+	for _, t := range remote {
+		tags = append(tags, t.Name)
+	}
+	last := version.Last(tags, prefix)
+	if last == nil {
+		return repo.Deepen(ctx, originRemote, "")
+	}
+	tag := prefix + last.Original()
+	if _, err := repo.TagAt(ctx, tag); err == nil && !shallow {
+		return nil
+	}
+	return repo.Deepen(ctx, originRemote, tag)
 }
 
 // branchOf returns the branch; in a GitLab job, where the head is detached, the

@@ -1,0 +1,66 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+
+	"gitlab.com/selfcontained/pipeline/release/changelog"
+	"gitlab.com/selfcontained/pipeline/release/policy"
+)
+
+// Artefacts are where a release lies; empty for what it does not have.
+type Artefacts struct {
+	// Repository is that of the bundle: "registry.example.com/shop/stock".
+	Repository string
+	// Chart is that of the chart: "registry.example.com/shop/charts/stock".
+	Chart string
+}
+
+// notes are those of the changelog, what to fetch, and what the gate let pass.
+func (d *Draft) notes(in Input) string {
+	var proven []changelog.Change
+	for _, c := range in.Version.Proof {
+		proven = append(proven, changelog.Change{Text: c.Text, Where: c.Where, Bump: changelog.Bump(c.Bump.String())})
+	}
+	var b strings.Builder
+	b.WriteString(strings.TrimRight(changelog.Notes(changelog.Release{
+		Version: d.Version, Tag: d.Tag, Previous: d.Previous, Date: in.Now,
+		Commits: in.Commits, Proven: proven, Forge: in.Forge, Written: in.Written,
+	}), "\n"))
+	b.WriteString("\n")
+	d.writeArtefacts(&b, in.Artefacts)
+	d.writeExceptions(&b)
+	return strings.TrimLeft(b.String(), "\n")
+}
+
+func (d *Draft) writeArtefacts(b *strings.Builder, a Artefacts) {
+	if a.Repository == "" || d.Bundle == "" {
+		return
+	}
+	fmt.Fprintf(b, "\n### Artefacts\n\n- Image and all that belongs to it: `%s:%s`, digest `%s`\n", a.Repository, d.Version, d.Bundle)
+	if a.Chart != "" {
+		fmt.Fprintf(b, "- Chart: `helm pull oci://%s --version %s`\n", a.Chart, d.Version)
+	}
+}
+
+// writeExceptions tells for ever on whose word a rule passed.
+func (d *Draft) writeExceptions(b *strings.Builder) {
+	exceptions := d.Gate.Exceptions()
+	if len(exceptions) == 0 && !d.Unsigned {
+		return
+	}
+	b.WriteString("\n### Exceptions\n\n")
+	if d.Unsigned {
+		b.WriteString("- Unsigned: no key vouches for the evidence.\n")
+	}
+	for _, f := range exceptions {
+		fmt.Fprintf(b, "- %s: %s\n", f.Rule, exceptionText(f))
+	}
+}
+
+func exceptionText(f policy.Finding) string {
+	if f.Exception == nil {
+		return string(f.Status)
+	}
+	return fmt.Sprintf("%s, %s", f.Status, changelog.Text(f.Exception.String()))
+}
