@@ -18,6 +18,7 @@ type StageVerdict struct {
 	Waiver  *policy.Waiver // with status "waived"
 	// Summary says in a line what was found, or why there is no verdict.
 	Summary string
+	Remedy  string // what to do where it opens no gate; empty is to run the stage
 }
 
 func (v StageVerdict) ended() time.Time {
@@ -32,7 +33,7 @@ func Verdicts(bundle evidence.Digest, stages []StageVerdict) []policy.Verdict {
 	var list []policy.Verdict
 	for _, v := range stages {
 		list = append(list, policy.Verdict{
-			Stage: v.Stage, Subject: bundle, Status: v.Status, Summary: v.Summary, At: v.ended(), Waiver: v.Waiver,
+			Stage: v.Stage, Subject: bundle, Status: v.Status, Summary: v.Summary, At: v.ended(), Waiver: v.Waiver, Remedy: v.Remedy,
 		})
 	}
 	return list

@@ -75,8 +75,10 @@ func newWorld(t *testing.T, bundle, key string, byGit bool) *world {
 		t.Fatal(err)
 	}
 	w.Token = w.project.AccessToken(gitlabtest.Maintainer, "api")
-	w.Clone = filepath.Join(t.TempDir(), "clone")
-	git(t, "", "clone", "-q", w.project.Dir(), w.Clone)
+	if byGit {
+		w.Clone = filepath.Join(t.TempDir(), "clone")
+		git(t, "", "clone", "-q", w.project.Dir(), w.Clone)
+	}
 	return w
 }
 
@@ -271,7 +273,10 @@ func (w *world) state(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refs := git(t, w.Clone, "for-each-ref", "--format=%(refname) %(objectname)")
+	refs := ""
+	if w.ByGit {
+		refs = git(t, w.Clone, "for-each-ref", "--format=%(refname) %(objectname)")
+	}
 	return fmt.Sprintf("%s\n%s\n%s", files(t, w.registry), forge, refs)
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-const usage = `usage: hostsetup exec [--with podman,registry,completion] -- COMMAND ARG...
-       hostsetup up [--with podman,registry,completion]
+const usage = `usage: hostsetup exec [--with podman,registry,completion,skopeo,node] -- COMMAND ARG...
+       hostsetup up [--with podman,registry,completion,skopeo,node]
        hostsetup status | down
 `
 

@@ -70,7 +70,7 @@ func mayRaise(status string) bool {
 const bashCompletion = "/usr/share/bash-completion/bash_completion"
 
 // extras are what can be asked for beside an engine.
-func extras() []string { return []string{"podman", "registry", "completion"} }
+func extras() []string { return []string{"podman", "registry", "completion", "skopeo", "node"} }
 
 // packages returns the Debian packages to install, given which programs are
 // there.
@@ -91,6 +91,10 @@ func packages(c choice, with []string, has func(program string) bool) []string {
 			out = append(out, missing(has, "docker-registry", "docker-registry")...)
 		case "completion":
 			out = append(out, missing(has, bashCompletion, "bash-completion")...)
+		case "skopeo":
+			out = append(out, missing(has, "skopeo", "skopeo")...)
+		case "node":
+			out = append(out, missing(has, "npm", "nodejs", "npm")...)
 		}
 	}
 	return out

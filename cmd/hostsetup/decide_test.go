@@ -65,6 +65,7 @@ func TestPackages(t *testing.T) {
 		{useDocker, "podman registry", "", "podman netavark aardvark-dns docker-registry"},
 		{useDocker, "podman registry", "podman docker-registry", ""},
 		{useDocker, "completion", "", "bash-completion"},
+		{useDocker, "skopeo node", "skopeo", "nodejs npm"},
 		{useOwn, "", "", ""},
 	} {
 		got := strings.Join(packages(c.choice, strings.Fields(c.with), has(c.has)), " ")

@@ -125,6 +125,9 @@ type Verdict struct {
 	Summary string
 	At      time.Time
 	Waiver  *Waiver // with status "waived"
+	// Remedy says what to do where the status opens no gate; empty is to run the
+	// stage.
+	Remedy string
 }
 
 // Waiver lets a stage be red until a date.

@@ -32,7 +32,7 @@ func judgeStage(e Evidence, stage string, now time.Time) Finding {
 	}
 	switch {
 	case rank(*best, now) == 0:
-		f.Remedy = runAgain(stage)
+		f.Remedy = remedyOf(*best)
 		if best.Waiver != nil {
 			f.Why = "the waiver ended on " + best.Waiver.Until.UTC().Format(time.DateOnly)
 		}
@@ -49,6 +49,14 @@ func judgeStage(e Evidence, stage string, now time.Time) Finding {
 }
 
 func runAgain(stage string) string { return "run `pipeline run " + stage + "` on this bundle" }
+
+// remedyOf is what the verdict says itself, or to run the stage.
+func remedyOf(v Verdict) string {
+	if v.Remedy != "" {
+		return v.Remedy
+	}
+	return runAgain(v.Stage)
+}
 
 // rank says how well a verdict opens a gate; 0 does not. Whatever is not known
 // to open does not.

@@ -42,7 +42,7 @@ func (facts *releaseFacts) testWithOld(ctx context.Context, s *streams, f *relea
 		return err
 	}
 	facts.policy.Require = append(facts.policy.Require, oldTestsRule)
-	v := release.StageVerdict{Stage: oldTestsRule, Status: string(pipeline.Untested), Summary: "the bundle is not up to date"}
+	v := release.StageVerdict{Stage: oldTestsRule, Status: string(pipeline.Untested), Summary: "other verdicts are missing", Remedy: "they run when all the others are there"}
 	if !facts.fresh() {
 		facts.verdicts = append(facts.verdicts, v)
 		return nil
@@ -52,6 +52,7 @@ func (facts *releaseFacts) testWithOld(ctx context.Context, s *streams, f *relea
 		return err
 	}
 	v.Status, v.Summary = string(rec.Status), facts.oldSummary(rec, levels)
+	v.Remedy = fmt.Sprintf("make the tests of %s pass again, or release a version that may break what it promised", facts.lastTag())
 	facts.verdicts = append(facts.verdicts, v)
 	for _, r := range rec.Results {
 		if r.Status == pipeline.Failed && slices.Contains(levels, r.Kind) {
