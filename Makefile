@@ -11,9 +11,10 @@ build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/pipeline ./cmd/pipeline
 
 # The main job on the example system: six stages for each of three services, the
-# last one in a real Kubernetes. A second call finds everything up to date.
+# last one in a real Kubernetes; then a release of each. A second call finds
+# everything done.
 demo: build
-	@$(SETUP) exec -- sh -c '$(PIPELINE) cluster up --build-node-image && $(PIPELINE) run -C examples/shop'
+	@$(SETUP) exec -- sh -c '$(PIPELINE) cluster up --build-node-image && examples/shop/demo.sh $(PIPELINE) $(CURDIR)/.pipeline/demo'
 
 clean-demo: build
 	@$(SETUP) exec -- $(PIPELINE) cluster down

@@ -11,6 +11,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/release/changelog"
 	"gitlab.com/selfcontained/pipeline/release/policy"
 	"gitlab.com/selfcontained/pipeline/release/version"
+	"gitlab.com/selfcontained/pipeline/release/version/goapi"
 )
 
 // Input is everything that a decision rests on.
@@ -21,6 +22,8 @@ type Input struct {
 	Candidate string
 	// Bundle is the digest of the bundle; empty for a library.
 	Bundle evidence.Digest
+	// Module is the path of a library's Go module; empty for a program.
+	Module string
 	// Commit is the full hash of what is released.
 	Commit string
 	// Version is what the version depends on; Wanted is filled in.
@@ -164,19 +167,39 @@ func (d *Draft) judgeWanted(in Input, wanted *semver.Version) {
 	var low *version.TooLowError
 	switch {
 	case errors.As(err, &low):
-		d.refuse(tooLow(decided, wanted))
+		d.refuse(tooLow(decided, wanted, in.Bundle == ""))
+	case in.Version.Pre != "" && wanted.Prerelease() == "":
+		d.refuse(Refusal{
+			Why:    fmt.Sprintf("the bundle is %s, and a pre-release was asked for: %s", wanted, decided.Due),
+			Remedy: fmt.Sprintf("`pipeline run --version %s` builds and tests that one, then release again", decided.Due),
+		})
 	case err != nil:
 		d.refuse(Refusal{Why: err.Error(), Remedy: "give it another version with `pipeline run --version`, or release it with --stable"})
 	default:
 		d.Version = decided.Next.String()
+		d.checkPath(in.Module, decided.Next)
+	}
+}
+
+// checkPath refuses a library whose module path does not fit to the version.
+func (d *Draft) checkPath(module string, v *semver.Version) {
+	if module == "" {
+		return
+	}
+	if err := (&goapi.API{Module: module}).CheckVersion(v); err != nil {
+		d.refuse(Refusal{Why: err.Error(), Remedy: "then commit, run and release again"})
 	}
 }
 
 // tooLow lists what the code proves and no commit says, if that is the cause.
-func tooLow(decided version.Decision, wanted *semver.Version) Refusal {
+func tooLow(decided version.Decision, wanted *semver.Version, library bool) Refusal {
 	r := Refusal{
 		Why:    fmt.Sprintf("the bundle is %s, and %s is due", wanted, decided.Due),
 		Remedy: fmt.Sprintf("`pipeline run --version %s` builds and tests that one, then release again", decided.Due),
+	}
+	if library {
+		r.Why = fmt.Sprintf("the version would be %s, and %s is due", wanted, decided.Due)
+		r.Remedy = fmt.Sprintf("declare it in a commit (`feat:`, `fix!:`), or `pipeline run --version %s` and `pipeline release --version %[1]s`", decided.Due)
 	}
 	for _, c := range decided.Unclaimed {
 		r.Details = append(r.Details, fmt.Sprintf("%-5s  %s", c.Bump, c))

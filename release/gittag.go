@@ -65,7 +65,7 @@ func (g *GitTag) String() string {
 		what = "make the signed tag"
 	}
 	if g.Remote != "" {
-		return fmt.Sprintf("%s, and push it to %s:", what, g.Remote)
+		return fmt.Sprintf("%s here and in %s:", what, g.Remote)
 	}
-	return what
+	return what + " here:"
 }

@@ -26,6 +26,9 @@ type Plan struct {
 	Forge  *gitlab.Client
 	Assets []gitlab.Asset
 	Tagger Tagger
+	// Here makes the tag in the working copy when GitLab has made it: the next
+	// version is computed from the tags that are here. Nil where Tagger does it.
+	Here Tagger
 }
 
 // Tagger makes the tag with git.
@@ -56,7 +59,7 @@ func (p *Plan) Steps() []Step {
 		}
 	}
 	if p.Tagger != nil {
-		steps = append(steps, p.tag())
+		steps = append(steps, p.tag("tag", p.Tagger))
 	}
 	if p.Forge != nil {
 		steps = append(steps, p.forgeRelease())
@@ -66,6 +69,9 @@ func (p *Plan) Steps() []Step {
 	}
 	if p.ChartRegistry != nil {
 		steps = append(steps, p.chart())
+	}
+	if p.Here != nil {
+		steps = append(steps, p.tag("here", p.Here))
 	}
 	return steps
 }
@@ -129,11 +135,11 @@ func (p *Plan) asset(a gitlab.Asset) Step {
 	}
 }
 
-func (p *Plan) tag() Step {
+func (p *Plan) tag(name string, by Tagger) Step {
 	return Step{
-		Name: "tag", What: fmt.Sprintf("%s %s on %.12s", p.Tagger, p.Draft.Tag, p.Draft.Commit),
-		Look: func(ctx context.Context) (bool, error) { return p.Tagger.Has(ctx, p.Draft.Tag, p.Draft.Commit) },
-		Do:   func(ctx context.Context) error { return p.Tagger.Make(ctx, p.Draft.Tag, p.Draft.Commit) },
+		Name: name, What: fmt.Sprintf("%s %s on %.12s", by, p.Draft.Tag, p.Draft.Commit),
+		Look: func(ctx context.Context) (bool, error) { return by.Has(ctx, p.Draft.Tag, p.Draft.Commit) },
+		Do:   func(ctx context.Context) error { return by.Make(ctx, p.Draft.Tag, p.Draft.Commit) },
 	}
 }
 

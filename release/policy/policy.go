@@ -144,6 +144,8 @@ type Review struct {
 	Committers   []string
 	LastPush     time.Time
 	Approvals    []Approval
+	// Left is how many approvals the forge's own rules still ask for.
+	Left int
 }
 
 // Approval is one person's.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
 )
 
 // judgeStage looks for a verdict on this bundle that opens the gate. Passed
@@ -100,12 +102,17 @@ func judgeApprovals(p Policy, e Evidence, now time.Time) Finding {
 			continue
 		}
 		people := approvers(p, r, now)
-		why := fmt.Sprintf("%d of %d in %s", len(people), p.Approvals, r.MergeRequest)
-		if len(people) > 0 {
+		count := len(people)
+		why := fmt.Sprintf("%d of %d in %s", count, p.Approvals, r.MergeRequest)
+		if count > 0 {
 			why += ": " + strings.Join(people, ", ")
 		}
-		if len(people) > best || len(people) == best && why < f.Why {
-			best, f.Why = len(people), why
+		if r.Left > 0 {
+			why += fmt.Sprintf("; the forge's own rules ask for %d more", r.Left)
+			count = min(count, p.Approvals-1)
+		}
+		if count > best || count == best && why < f.Why {
+			best, f.Why = count, why
 		}
 	}
 	switch {
@@ -129,7 +136,7 @@ func approvers(p Policy, r Review, now time.Time) []string {
 		name := strings.ToLower(strings.TrimSpace(a.By))
 		own := same(a.By, r.Author) ||
 			!p.CommittersMayApprove && slices.ContainsFunc(r.Committers, func(c string) bool { return same(a.By, c) })
-		if name == "" || own || a.At.IsZero() || a.At.Before(r.LastPush) || a.At.After(now) {
+		if name == "" || own || a.At.IsZero() || a.At.Before(r.LastPush) || a.At.After(now.Add(sign.Skew)) {
 			continue
 		}
 		people = append(people, name)

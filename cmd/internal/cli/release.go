@@ -54,6 +54,7 @@ keys), its password in PIPELINE_SIGNING_PASSWORD.`,
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "say what would be done, and change nothing")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "end with 5 when there is nothing to release")
+	cmd.AddCommand(newReleaseNotes(s), newReleaseChangelog(s))
 	return cmd
 }
 

@@ -272,7 +272,7 @@ func (facts *releaseFacts) subject() evidence.Digest {
 }
 
 func reviewOf(commit string, q gitlab.Request) policy.Review {
-	r := policy.Review{MergeRequest: fmt.Sprintf("!%d", q.Number), Commit: commit, Author: q.Author, LastPush: q.LastPush}
+	r := policy.Review{MergeRequest: fmt.Sprintf("!%d", q.Number), Commit: commit, Author: q.Author, LastPush: q.LastPush, Left: q.Left}
 	for _, a := range q.Approvers {
 		if a.Freshness == gitlab.Stale {
 			continue
@@ -311,11 +311,14 @@ func (facts *releaseFacts) input(f *releaseFlags, svc *service, t *releaseTarget
 	if facts.bundle != nil {
 		in.Bundle = facts.bundle.Digest
 	}
-	if t.bundle != nil {
-		in.Artefacts.Repository = t.bundle.String()
+	if svc.Main == "" {
+		in.Module = svc.Module
 	}
-	if t.chart != nil {
-		in.Artefacts.Chart = t.chart.String()
+	if t.bundle != nil && !t.local { // nobody else reaches that one
+		in.Artefacts.Repository = t.bundle.String()
+		if t.chart != nil {
+			in.Artefacts.Chart = t.chart.String()
+		}
 	}
 	return in
 }
@@ -323,6 +326,9 @@ func (facts *releaseFacts) input(f *releaseFlags, svc *service, t *releaseTarget
 // plan puts together what is released, and where.
 func (facts *releaseFacts) plan(d *release.Draft, svc *service, t *releaseTarget) (*release.Plan, error) {
 	p := &release.Plan{Draft: d, Forge: t.forge, Tagger: t.tagger}
+	if t.tagger == nil {
+		p.Here = &release.GitTag{Repo: t.repo}
+	}
 	if facts.bundle == nil {
 		return p, nil
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,14 +29,13 @@ func mayBreak(last, next *semver.Version) bool {
 }
 
 // testWithOld runs the module and integration tests of the last release against
-// the bundle, when its version promises that they pass. old is the folder of
-// the service as it was. A red test proves a breaking change.
-func (facts *releaseFacts) testWithOld(ctx context.Context, s *streams, f *releaseFlags, sess *session, svc *service, old string) error {
+// the bundle, when its version promises that they pass. A red test proves a breaking change.
+func (facts *releaseFacts) testWithOld(ctx context.Context, s *streams, f *releaseFlags, sess *session, svc *service, old oldSources) error {
 	next, err := semver.StrictNewVersion(facts.candidate(svc))
 	if err != nil || facts.bundle == nil || version.Development(next) || mayBreak(facts.version.Last, next) {
 		return nil
 	}
-	levels, err := oldLevels(svc, old)
+	levels, err := oldLevels(svc, old.dir)
 	if err != nil || len(levels) == 0 {
 		return err
 	}
@@ -109,7 +107,7 @@ func oldLevels(svc *service, old string) ([]string, error) {
 
 // runOld runs the stages with the sources of then and the bundle of now. Their
 // verdicts are remembered like others, by what they looked at.
-func (facts *releaseFacts) runOld(ctx context.Context, s *streams, f *releaseFlags, sess *session, svc *service, old string, levels []string) (*pipeline.Record, error) {
+func (facts *releaseFacts) runOld(ctx context.Context, s *streams, f *releaseFlags, sess *session, svc *service, old oldSources, levels []string) (*pipeline.Record, error) {
 	e, err := sess.engine(s, &f.clusterFlags, f.runtime)
 	if err != nil {
 		return nil, err
@@ -119,7 +117,7 @@ func (facts *releaseFacts) runOld(ctx context.Context, s *streams, f *releaseFla
 		return nil, err
 	}
 	then := *svc.Service
-	then.Dir = old
+	then.Dir = old.dir
 	var others []config.Service
 	var nodes []pipeline.Node
 	for _, o := range sess.services {
@@ -131,7 +129,7 @@ func (facts *releaseFacts) runOld(ctx context.Context, s *streams, f *releaseFla
 		}
 	}
 	for _, n := range stages.Nodes(stages.Options{
-		Service: then, Version: facts.bundle.Version, Sources: source.Open(old), Others: others, Cache: sess.cache,
+		Service: then, Version: facts.bundle.Version, Sources: source.Open(old.dir), Others: others, Cache: sess.cache,
 		Runtime: f.runtime, Provider: provider, Kubernetes: f.cluster(svc.Integration.Cluster).kubernetes(), WaitCleanup: f.waitCleanup,
 	}) {
 		if n.Kind == "container" {
@@ -150,7 +148,7 @@ func (facts *releaseFacts) runOld(ctx context.Context, s *streams, f *releaseFla
 	if e.Plan, err = plan.Select(names...); err != nil {
 		return nil, err
 	}
-	e.Checkout, e.Refresh = pipeline.OpenCheckout(filepath.Dir(old)), nil
+	e.Checkout, e.Refresh = pipeline.OpenCheckout(old.root), nil
 	fmt.Fprintf(s.err, "  %s %s: running the tests of %s against this bundle\n", svc.Name, facts.bundle.Version, facts.lastTag())
 	return e.Run(ctx)
 }

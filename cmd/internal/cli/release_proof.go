@@ -16,34 +16,47 @@ import (
 	"gitlab.com/selfcontained/pipeline/release/version/protoapi"
 )
 
+// oldSources are those of the last release.
+type oldSources struct {
+	root string // to be removed
+	dir  string // of the service
+}
+
 // prove compares the code with that of the last release, and tests the bundle
 // with its tests.
 func (f *releaseFlags) prove(ctx context.Context, s *streams, sess *session, svc *service, t *releaseTarget, facts *releaseFacts) error {
-	last := facts.version.Last
-	if last == nil {
+	if facts.version.Last == nil {
 		return nil
 	}
-	tag := facts.version.Prefix + last.Original()
-	dir, err := os.MkdirTemp("", "pipeline-release-")
+	old, err := facts.extractLast(ctx, svc, t)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if _, err := t.repo.Extract(ctx, tag, dir, svc.Dir); err != nil {
-		return fmt.Errorf("read the sources of %s: %w", tag, err)
-	}
-	rel, err := filepath.Rel(t.repo.Root, svc.Dir)
-	if err != nil {
-		return err
-	}
-	old := filepath.Join(dir, rel)
-	if err := facts.proveGo(ctx, svc, old); err != nil {
-		return fmt.Errorf("compare the Go interface with %s: %w", tag, err)
-	}
-	if err := facts.proveProto(svc, old, tag); err != nil {
+	defer os.RemoveAll(old.root)
+	if err := facts.proveCode(ctx, svc, old); err != nil {
 		return err
 	}
 	return facts.testWithOld(ctx, s, f, sess, svc, old)
+}
+
+func (facts *releaseFacts) extractLast(ctx context.Context, svc *service, t *releaseTarget) (old oldSources, err error) {
+	if old.root, err = os.MkdirTemp("", "pipeline-release-"); err != nil {
+		return old, err
+	}
+	if _, err := t.repo.Extract(ctx, facts.lastTag(), old.root, svc.Dir); err != nil {
+		return old, errors.Join(fmt.Errorf("read the sources of %s: %w", facts.lastTag(), err), os.RemoveAll(old.root))
+	}
+	rel, err := filepath.Rel(t.repo.Root, svc.Dir)
+	old.dir = filepath.Join(old.root, rel)
+	return old, err
+}
+
+// proveCode compares what the service offers to other programs.
+func (facts *releaseFacts) proveCode(ctx context.Context, svc *service, old oldSources) error {
+	if err := facts.proveGo(ctx, svc, old.dir); err != nil {
+		return fmt.Errorf("compare the Go interface with %s: %w", facts.lastTag(), err)
+	}
+	return facts.proveProto(svc, old.dir, facts.lastTag())
 }
 
 // proveGo compares the exported interface of the module.

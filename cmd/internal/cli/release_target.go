@@ -25,6 +25,7 @@ type releaseTarget struct {
 	remote string // name of the git remote, empty without one
 	bundle *repository.Repository
 	chart  *repository.Repository
+	local  bool           // the registry is the one in the cache folder
 	forge  *gitlab.Client // nil without one
 	links  changelog.Forge
 	signer *sign.Signer // nil without a key
@@ -35,7 +36,8 @@ type releaseTarget struct {
 // originRemote is the remote that tags are pushed to.
 const originRemote = "origin"
 
-func (f *releaseFlags) target(ctx context.Context, sess *session, svc *service) (*releaseTarget, error) {
+// openRepository opens the repository that the service is in, and the forge.
+func (f *releaseFlags) openRepository(ctx context.Context, svc *service) (*releaseTarget, error) {
 	t := &releaseTarget{close: func() {}}
 	var err error
 	if t.repo, err = gitrepo.Open(svc.Dir); errors.Is(err, gitrepo.ErrNoRepository) {
@@ -47,12 +49,17 @@ func (f *releaseFlags) target(ctx context.Context, sess *session, svc *service) 
 	if err == nil && address != "" {
 		t.remote = originRemote
 	}
+	return t, f.openForge(t, svc, address)
+}
+
+func (f *releaseFlags) target(ctx context.Context, sess *session, svc *service) (*releaseTarget, error) {
+	t, err := f.openRepository(ctx, svc)
+	if err != nil {
+		return nil, err
+	}
 	if t.signer, err = sign.FromEnvironment(os.Getenv); errors.Is(err, sign.ErrNoKey) {
 		t.signer = nil
 	} else if err != nil {
-		return nil, err
-	}
-	if err := f.openForge(t, svc, address); err != nil {
 		return nil, err
 	}
 	if t.forge == nil || f.signTag {
@@ -116,7 +123,7 @@ func (f *releaseFlags) openRegistry(ctx context.Context, t *releaseTarget, sess 
 		if err != nil {
 			return err
 		}
-		ref = address + "/" + svc.Name
+		ref, t.local = address+"/"+svc.Name, true
 	}
 	var err error
 	if t.bundle, err = repository.Open(ref, options); err != nil {

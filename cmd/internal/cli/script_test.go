@@ -33,6 +33,7 @@ func scripts(dir string) testscript.Params {
 		Dir: dir, Setup: isolate, RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "service": copyTiny, "replace": replace, "replaceAll": replaceAll, "without": without, "commit": commit, "sameTime": sameTime,
+			"gitlab": startGitLab, "gitlabState": gitlabState,
 		},
 	}
 }

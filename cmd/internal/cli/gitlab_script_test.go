@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
+)
+
+// startGitLab starts a GitLab with one project and its Maintainer: gitlab
+// PROJECT. The script gets GITLAB_URL; GITLAB_TOKEN, of scope api, and
+// GITLAB_REMOTE, the project for git with that token; GITLAB_JOB_TOKEN and
+// GITLAB_JOB_REMOTE, the same of a CI job; GITLAB_READER, a token that may only
+// read. Requests that GitLab does not know fail the script.
+func startGitLab(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := gitlabtest.Open(filepath.Join(ts.Getenv("WORK"), ".gitlab"))
+	ts.Check(err)
+	handler, _, err := gitlabtest.Checked(d, func(err error) { ts.Logf("%v", err); panic(err) })
+	ts.Check(err)
+	server := httptest.NewServer(handler)
+	ts.Defer(server.Close)
+	d.URL = server.URL
+	p, err := d.Project(args[0])
+	ts.Check(err)
+	p.Member("maria", gitlabtest.Maintainer)
+	token, job := d.AccessToken("maria", "api", "write_repository"), p.JobToken("maria")
+	remote := func(user, password string) string {
+		return strings.Replace(p.CloneURL(), "://", "://"+user+":"+password+"@", 1)
+	}
+	for name, value := range map[string]string{
+		"GITLAB_URL": d.URL, "GITLAB_TOKEN": token, "GITLAB_REMOTE": remote("oauth2", token),
+		"GITLAB_JOB_TOKEN": job, "GITLAB_JOB_REMOTE": remote("gitlab-ci-token", job),
+		"GITLAB_READER": p.AccessToken(gitlabtest.Reporter, "read_api"),
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// gitlabState prints what GitLab has into a file of the script: gitlabState
+// FILE.
+func gitlabState(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := gitlabtest.Open(filepath.Join(ts.Getenv("WORK"), ".gitlab"))
+	ts.Check(err)
+	data, err := d.Dump()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
