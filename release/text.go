@@ -92,7 +92,11 @@ func (d *Draft) writeGate(b *strings.Builder) {
 		if f.Status == policy.NotMet {
 			status = "NOT MET"
 		}
-		fmt.Fprintf(b, "  gate     %-10s  %-18s  %s\n", status, f.Rule, f.Why)
+		why := f.Why
+		if f.Exception != nil {
+			why += "; " + strings.Join(strings.Fields(f.Exception.String()), " ")
+		}
+		fmt.Fprintf(b, "  gate     %-10s  %-18s  %s\n", status, f.Rule, why)
 		if f.Remedy != "" && f.Status == policy.NotMet {
 			fmt.Fprintf(b, "           %-10s  %-18s  %s\n", "", "", f.Remedy)
 		}

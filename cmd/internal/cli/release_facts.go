@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
-
-	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
@@ -71,76 +67,6 @@ func (f *releaseFlags) policy(svc *service, t *releaseTarget) policy.Policy {
 		p.Signed = false
 	}
 	return p
-}
-
-// readVerdicts asks which of the required stages have a verdict for what is
-// here, and reads the bundle. One that was built with `run --version` counts as
-// what it is.
-func (facts *releaseFacts) readVerdicts(ctx context.Context, s *streams, f *releaseFlags, sess *session, svc *service) error {
-	out := sess.checkout.Out(svc.Name + "/container")
-	decisions, err := f.decideAsBuilt(ctx, s, sess, svc, out)
-	if err != nil {
-		return err
-	}
-	for _, d := range decisions {
-		if d.Node.Service != svc.Name || !slices.Contains(svc.Release.Require, d.Node.Kind) {
-			continue
-		}
-		v := release.StageVerdict{Stage: d.Node.Kind, Status: string(pipeline.Untested), Summary: d.Reason}
-		if d.UpToDate {
-			v.Status, v.Verdict, v.Summary = d.Verdict.Status, d.Verdict, d.Verdict.Summary
-		}
-		facts.verdicts = append(facts.verdicts, v)
-	}
-	if svc.Main == "" || !upToDateStage(decisions, svc, "container") {
-		return nil
-	}
-	return facts.readBundle(out)
-}
-
-// decideAsBuilt decides for the version of the bundle that is here, if it is
-// that of what is here, and else for the candidate.
-func (f *releaseFlags) decideAsBuilt(ctx context.Context, s *streams, sess *session, svc *service, out string) ([]pipeline.Decision, error) {
-	candidate := svc.version
-	built, err := container.ReadBundle(out)
-	if err == nil && built.Version != candidate && !isDevelopment(built.Version) {
-		svc.version = built.Version
-		decisions, err := f.decide(ctx, s, sess, svc)
-		if err != nil || upToDateStage(decisions, svc, "container") {
-			return decisions, err
-		}
-		svc.version = candidate
-	}
-	return f.decide(ctx, s, sess, svc)
-}
-
-func isDevelopment(text string) bool {
-	v, err := semver.StrictNewVersion(text)
-	return err != nil || version.Development(v)
-}
-
-// decide says of the service's required stages which are up to date.
-func (f *releaseFlags) decide(ctx context.Context, s *streams, sess *session, svc *service) ([]pipeline.Decision, error) {
-	e, err := sess.engine(s, &f.clusterFlags, f.runtime)
-	if err != nil {
-		return nil, err
-	}
-	var nodes []string
-	for _, n := range e.Plan.Nodes() {
-		if n.Service == svc.Name && (slices.Contains(svc.Release.Require, n.Kind) || n.Kind == "container") {
-			nodes = append(nodes, n.Name)
-		}
-	}
-	if e.Plan, err = e.Plan.Select(nodes...); err != nil {
-		return nil, err
-	}
-	return e.Decide(ctx)
-}
-
-func upToDateStage(decisions []pipeline.Decision, svc *service, stage string) bool {
-	return slices.ContainsFunc(decisions, func(d pipeline.Decision) bool {
-		return d.Node.Service == svc.Name && d.Node.Kind == stage && d.UpToDate
-	})
 }
 
 func (facts *releaseFacts) readBundle(out string) (err error) {
@@ -344,45 +270,4 @@ func (facts *releaseFacts) plan(d *release.Draft, svc *service, t *releaseTarget
 	}
 	p.Assets, err = facts.assets(d, svc, p.Statements)
 	return p, err
-}
-
-// assets are the files that people look for beside a release.
-func (facts *releaseFacts) assets(d *release.Draft, svc *service, statements [][]byte) ([]gitlab.Asset, error) {
-	var list []gitlab.Asset
-	for _, a := range []struct{ file, name string }{
-		{"chart.tgz", ".tgz"}, {"sbom.cdx.json", ".cdx.json"},
-	} {
-		data, err := os.ReadFile(filepath.Join(facts.out, a.file))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, asset(svc.Name, d.Version, a.name, data))
-	}
-	var lines []byte
-	for _, s := range statements {
-		lines = append(append(lines, s...), '\n')
-	}
-	if len(lines) > 0 {
-		list = append(list, asset(svc.Name, d.Version, ".intoto.jsonl", lines))
-	}
-	return append(list, checksums(svc.Name, d.Version, list)), nil
-}
-
-func asset(service, version, suffix string, data []byte) gitlab.Asset {
-	return gitlab.Asset{
-		Package: service, Version: version, Name: service + "-" + version + suffix,
-		SHA256: evidence.Sum(data).Hex(), Content: data,
-	}
-}
-
-// checksums is a file that `sha256sum --check` takes.
-func checksums(service, version string, list []gitlab.Asset) gitlab.Asset {
-	var lines []byte
-	for _, a := range list {
-		lines = append(lines, a.SHA256+"  "+a.Name+"\n"...)
-	}
-	return asset(service, version, ".sha256", lines)
 }

@@ -66,7 +66,7 @@ func (facts *releaseFacts) testWithOld(ctx context.Context, s *streams, f *relea
 // fresh reports whether all required stages have a verdict: only then is it
 // worth to start the old tests.
 func (facts *releaseFacts) fresh() bool {
-	return !slices.ContainsFunc(facts.verdicts, func(v release.StageVerdict) bool { return v.Verdict == nil })
+	return !slices.ContainsFunc(facts.verdicts, func(v release.StageVerdict) bool { return v.Verdict == nil && v.Waiver == nil })
 }
 
 func (facts *releaseFacts) lastTag() string {
