@@ -187,20 +187,40 @@ func (s *systemState) missing() string {
 		out = append(out, "the service proxy (daemon set kube-system/kube-proxy) is not ready")
 	}
 	for _, p := range s.pods {
-		if app := p.Labels["k8s-app"]; (app == "kube-dns" || app == proxyName) && !startedSince(p, s.since) {
+		if app := p.Labels["k8s-app"]; (app == "kube-dns" || app == proxyName) && !backSince(p, s.since, time.Now()) {
 			out = append(out, "pod kube-system/"+p.Name+" has not come back after the restart")
 		}
 	}
 	return strings.Join(out, "; ")
 }
 
-func startedSince(p *corev1.Pod, since time.Time) bool {
+// staleReady is how long after the start of its containers a pod may be called
+// Ready from before: the kubelet has noticed by then.
+const staleReady = 20 * time.Second
+
+// backSince reports whether a pod has come back after a restart: its containers
+// were started since, and it became ready after that.
+func backSince(p *corev1.Pod, since, now time.Time) bool {
+	if since.IsZero() {
+		return true
+	}
+	var started time.Time
 	for _, c := range p.Status.ContainerStatuses {
-		if r := c.State.Running; !since.IsZero() && (r == nil || r.StartedAt.Time.Before(since)) {
+		r := c.State.Running
+		if r == nil || r.StartedAt.Time.Before(since) {
 			return false
 		}
+		if r.StartedAt.After(started) {
+			started = r.StartedAt.Time
+		}
 	}
-	return true
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			fresh := !c.LastTransitionTime.Time.Before(started) || now.Sub(started) > staleReady
+			return c.Status == corev1.ConditionTrue && fresh
+		}
+	}
+	return false
 }
 
 func nodeNotReady(n *corev1.Node) string {

@@ -151,7 +151,7 @@ func (f *attestFlags) attach(ctx context.Context, s *streams, sess *session, svc
 		return err
 	}
 	t := &releaseTarget{close: func() {}}
-	if err := f.openRegistry(ctx, t, sess, svc); err != nil {
+	if err := f.openRegistry(t, sess, svc); err != nil {
 		return err
 	}
 	defer func() { t.close() }()

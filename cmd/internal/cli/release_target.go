@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
@@ -68,7 +72,7 @@ func (f *releaseFlags) target(ctx context.Context, sess *session, svc *service) 
 	if svc.Main == "" {
 		return t, nil // a library has no bundle
 	}
-	return t, f.openRegistry(ctx, t, sess, svc)
+	return t, f.openRegistry(t, sess, svc)
 }
 
 // tagMessage annotates a tag that is signed; others are like those that GitLab
@@ -109,7 +113,7 @@ func (f *releaseFlags) openForge(t *releaseTarget, svc *service, remote string) 
 // openRegistry opens the repositories of bundle and chart. Where none is
 // configured they are in the registry in the cache folder, which is served as
 // long as the release takes.
-func (f *releaseFlags) openRegistry(ctx context.Context, t *releaseTarget, sess *session, svc *service) error {
+func (f *releaseFlags) openRegistry(t *releaseTarget, sess *session, svc *service) error {
 	options := repository.Options{}
 	ref := f.reference(svc)
 	if ref == "" && os.Getenv("GITLAB_CI") != "" {
@@ -119,7 +123,7 @@ func (f *releaseFlags) openRegistry(ctx context.Context, t *releaseTarget, sess 
 		options.Username, options.Password = os.Getenv("CI_REGISTRY_USER"), os.Getenv("CI_REGISTRY_PASSWORD")
 	}
 	if ref == "" {
-		address, err := t.serveRegistry(ctx, filepath.Join(sess.cache, "registry"))
+		address, err := t.serveRegistry(filepath.Join(sess.cache, "registry"))
 		if err != nil {
 			return err
 		}
@@ -163,9 +167,9 @@ func (f *releaseFlags) checkRegistries(sess *session) error {
 	return nil
 }
 
-// serveRegistry serves the registry in dir, unless another process does, and
-// returns its address.
-func (t *releaseTarget) serveRegistry(ctx context.Context, dir string) (string, error) {
+// serveRegistry serves the registry in dir until the target is closed, unless
+// another process does, and returns its address.
+func (t *releaseTarget) serveRegistry(dir string) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -180,10 +184,11 @@ func (t *releaseTarget) serveRegistry(ctx context.Context, dir string) (string, 
 		l.Close()
 		return "", err
 	}
-	r.Close()
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- loopback.Serve(ctx, dir, l) }()
-	t.close = func() { stop(); <-done }
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = server.Serve(l) }() // it ends with Close, and tells nothing else
+	t.close = func() {
+		server.Close()
+		r.Close()
+	}
 	return l.Addr().String(), nil
 }
