@@ -13,8 +13,10 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,8 +99,54 @@ func (r *Repo) Head(ctx context.Context, paths ...string) (Head, error) {
 // Tags returns the names of the tags that are reachable from a commit and
 // begin with prefix.
 func (r *Repo) Tags(ctx context.Context, commit, prefix string) ([]string, error) {
-	out, err := r.git(ctx, "for-each-ref", "--merged="+commit, "--format=%(refname:strip=2)", "refs/tags/")
-	return slices.DeleteFunc(strings.Fields(out), func(name string) bool { return !strings.HasPrefix(name, prefix) }), err
+	all, err := r.tagCommits(ctx, prefix)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	merged, err := r.tagCommits(ctx, prefix, "--merged="+commit)
+	if err != nil {
+		return nil, err
+	}
+	if len(merged) < len(all) {
+		// Git looks for these along commit dates, and misses tags where a clock
+		// was wrong. A walk along the parents does not.
+		if merged, err = r.walkTags(ctx, commit, all); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Sorted(maps.Keys(merged)), nil
+}
+
+// tagCommits returns the commits of the tags that begin with prefix, by name.
+func (r *Repo) tagCommits(ctx context.Context, prefix string, args ...string) (map[string]string, error) {
+	args = append([]string{"for-each-ref", "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)"}, args...)
+	out, err := r.git(ctx, append(args, "refs/tags/")...)
+	if err != nil {
+		return nil, err
+	}
+	commits := map[string]string{}
+	for line := range strings.Lines(out) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
+		if len(f) == 3 && strings.HasPrefix(f[0], prefix) {
+			commits[f[0]] = cmp.Or(f[2], f[1])
+		}
+	}
+	return commits, nil
+}
+
+// walkTags returns those of the tags that are on a commit or in its history.
+func (r *Repo) walkTags(ctx context.Context, commit string, tags map[string]string) (map[string]string, error) {
+	out, err := r.git(ctx, "rev-list", commit)
+	if err != nil {
+		return nil, err
+	}
+	history := map[string]bool{}
+	for hash := range strings.FieldsSeq(out) {
+		history[hash] = true
+	}
+	reachable := maps.Clone(tags)
+	maps.DeleteFunc(reachable, func(_, hash string) bool { return !history[hash] })
+	return reachable, nil
 }
 
 // globEscape keeps a prefix with pattern characters from matching more.

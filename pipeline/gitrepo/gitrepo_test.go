@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,5 +154,32 @@ func TestErrorsHideCredentials(t *testing.T) {
 	want := "git push 'https://[MASKED]@gitlab.example.com/x.git': exit status 1: fatal: unable to access 'https://[MASKED]@gitlab.example.com/x.git'"
 	if err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// A tag is found although the clock of the machine that made its commit was ten
+// years ahead, which git's own --merged misses in a long history; a tag on
+// another branch is not.
+func TestTagsWhereAClockWasWrong(t *testing.T) {
+	t.Parallel()
+	r := &Repo{Root: t.TempDir()}
+	r.must(t, "init", "-q", "-b", "main")
+	var history strings.Builder
+	commit := func(branch string, seconds int, message string) {
+		fmt.Fprintf(&history, "commit refs/heads/%s\ncommitter A <a@example.com> %d +0000\ndata %d\n%s\n", branch, seconds, len(message), message)
+	}
+	commit("main", 1900000000, "one")
+	for i := range 50 {
+		commit("main", 1600000000+i, fmt.Sprintf("change %d", i))
+	}
+	commit("other", 1600000100, "other")
+	history.WriteString("from refs/heads/main\n")
+	r.feed(t, history.String(), "fast-import", "--quiet")
+	r.must(t, "tag", "v1.0.0", "main~50")
+	r.must(t, "tag", "-a", "-m", "two", "v1.1.0", "main~50")
+	r.must(t, "tag", "v9.0.0", "other")
+	tags, err := r.Tags(t.Context(), r.must(t, "rev-parse", "main"), "v")
+	if diff := cmp.Diff([]string{"v1.0.0", "v1.1.0"}, tags); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }
