@@ -21,6 +21,7 @@ type State struct {
 	Name  string `json:"name"`
 	What  string `json:"what"`
 	There bool   `json:"there"`
+	Done  bool   `json:"done,omitempty"` // by this run
 	// Problem stands in the way; empty when nothing does.
 	Problem string `json:"problem,omitempty"`
 }

@@ -27,6 +27,8 @@ func (s State) state() string {
 	switch {
 	case s.Problem != "":
 		return "problem"
+	case s.Done:
+		return "done"
 	case s.There:
 		return "there"
 	}

@@ -203,7 +203,8 @@ func (f *releaseFlags) release(ctx context.Context, s *streams, sess *session, s
 		return result, fmt.Errorf("release %s %s: %w; what is done stays, run the same command again", svc.Name, draft.Version, err)
 	}
 	for i := range result.Steps {
-		result.Steps[i].There = true
+		state := &result.Steps[i]
+		state.There, state.Done = true, !state.There
 	}
 	result.Released = true
 	return result, nil
