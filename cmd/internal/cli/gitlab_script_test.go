@@ -5,18 +5,46 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 )
 
-// startGitLab starts a GitLab with one project and its Maintainer: gitlab
+// gitlabs are the GitLabs of scripts that run at the same time, by their folders.
+type gitlabs struct {
+	mu sync.Mutex
+	of map[string]*gitlabtest.Project
+}
+
+func newGitLabs() *gitlabs { return &gitlabs{of: map[string]*gitlabtest.Project{}} }
+
+func (g *gitlabs) commands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"gitlab": g.start, "gitlabState": gitlabState, "gitlabMerge": g.merge,
+	}
+}
+
+// merge has people merge a branch: gitlabMerge BRANCH AUTHOR APPROVER...
+func (g *gitlabs) merge(ts *testscript.TestScript, _ bool, args []string) {
+	g.mu.Lock()
+	p := g.of[ts.Getenv("WORK")]
+	g.mu.Unlock()
+	number := p.Request(args[1], "merge "+args[0], args[0], "main")
+	for _, approver := range args[2:] {
+		p.Approve(number, approver)
+	}
+	_, err := p.Merge(number, "maria")
+	ts.Check(err)
+}
+
+// start starts a GitLab with one project and its Maintainer: gitlab
 // PROJECT. The script gets GITLAB_URL; GITLAB_TOKEN, of scope api, and
 // GITLAB_REMOTE, the project for git with that token; GITLAB_JOB_TOKEN and
 // GITLAB_JOB_REMOTE, the same of a CI job; GITLAB_READER, a token that may only
 // read. Requests that GitLab does not know fail the script.
-func startGitLab(ts *testscript.TestScript, _ bool, args []string) {
+func (g *gitlabs) start(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := gitlabtest.Open(filepath.Join(ts.Getenv("WORK"), ".gitlab"))
 	ts.Check(err)
 	handler, _, err := gitlabtest.Checked(d, func(err error) { ts.Logf("%v", err); panic(err) })
@@ -27,6 +55,9 @@ func startGitLab(ts *testscript.TestScript, _ bool, args []string) {
 	p, err := d.Project(args[0])
 	ts.Check(err)
 	p.Member("maria", gitlabtest.Maintainer)
+	g.mu.Lock()
+	g.of[ts.Getenv("WORK")] = p
+	g.mu.Unlock()
 	token, job := d.AccessToken("maria", "api", "write_repository"), p.JobToken("maria")
 	remote := func(user, password string) string {
 		return strings.Replace(p.CloneURL(), "://", "://"+user+":"+password+"@", 1)

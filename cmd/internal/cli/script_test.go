@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,13 +30,11 @@ func TestScripts(t *testing.T) {
 }
 
 func scripts(dir string) testscript.Params {
-	return testscript.Params{
-		Dir: dir, Setup: isolate, RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "service": copyTiny, "replace": replace, "replaceAll": replaceAll, "without": without, "commit": commit, "sameTime": sameTime,
-			"gitlab": startGitLab, "gitlabState": gitlabState,
-		},
-	}
+	commands := newGitLabs().commands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"exits": exits, "service": copyTiny, "replace": replace, "replaceAll": replaceAll, "without": without, "commit": commit, "sameTime": sameTime,
+	})
+	return testscript.Params{Dir: dir, Setup: isolate, RequireExplicitExec: true, Cmds: commands}
 }
 
 // isolate gives each script a home and a cache of its own, and Go's caches of
