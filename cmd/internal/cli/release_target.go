@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,9 +117,6 @@ func (f *releaseFlags) openForge(t *releaseTarget, svc *service, remote string) 
 func (f *releaseFlags) openRegistry(t *releaseTarget, sess *session, svc *service) error {
 	options := repository.Options{}
 	ref := f.reference(svc)
-	if ref == "" && os.Getenv("GITLAB_CI") != "" {
-		ref = os.Getenv("CI_REGISTRY_IMAGE")
-	}
 	if host, _, _ := strings.Cut(ref, "/"); host != "" && host == os.Getenv("CI_REGISTRY") {
 		options.Username, options.Password = os.Getenv("CI_REGISTRY_USER"), os.Getenv("CI_REGISTRY_PASSWORD")
 	}
@@ -139,11 +137,15 @@ func (f *releaseFlags) openRegistry(t *releaseTarget, sess *session, svc *servic
 	return err
 }
 
-// reference is the configured repository of the service's bundle.
+// reference is the repository of the service's bundle: the configured one or,
+// in a GitLab job, that of the project. "" is none.
 func (f *releaseFlags) reference(svc *service) string {
-	ref := f.registry
-	if ref == "" {
-		ref = svc.Release.Registry
+	ref := cmp.Or(f.registry, svc.Release.Registry)
+	if ref == "" && os.Getenv("GITLAB_CI") != "" && os.Getenv("CI_REGISTRY_IMAGE") != "" {
+		ref = os.Getenv("CI_REGISTRY_IMAGE")
+		if gitrepo.Root(svc.Dir) != svc.Dir {
+			ref += "/" // one of several services
+		}
 	}
 	if strings.HasSuffix(ref, "/") {
 		ref += svc.Name
