@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 )
 
 // A child releases, writes its effects to a file, and kills itself at one.
@@ -86,7 +88,7 @@ func (w *world) release(t *testing.T, kill string) (effects []string, killed boo
 // again. What is left behind is the same to the byte.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	bundle, key := newBundle(t), newKey(t)
+	bundle, key := newBundle(t), signtest.PEM(t)
 	for name, byGit := range map[string]bool{"GitLab": false, "git alone": true} {
 		undisturbed := newWorld(t, bundle, key, byGit)
 		effects, _ := undisturbed.release(t, "")
@@ -125,7 +127,7 @@ func TestKilledAnywhere(t *testing.T) {
 // TestTwoAtOnce has two releases of one bundle begin together, a hundred times.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	bundle, key := newBundle(t), newKey(t)
+	bundle, key := newBundle(t), signtest.PEM(t)
 	alone := newWorld(t, bundle, key, false)
 	alone.release(t, "")
 	want := alone.state(t)
@@ -149,7 +151,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 func TestVersionTakenByAnotherBundle(t *testing.T) {
 	t.Parallel()
-	key := newKey(t)
+	key := signtest.PEM(t)
 	w := newWorld(t, newBundle(t), key, false)
 	w.release(t, "")
 	before := w.state(t)

@@ -6,6 +6,7 @@ import (
 
 	"gitlab.com/selfcontained/pipeline/release/changelog"
 	"gitlab.com/selfcontained/pipeline/release/policy"
+	"gitlab.com/selfcontained/pipeline/release/version"
 )
 
 // Artefacts are where a release lies; empty for what it does not have.
@@ -18,19 +19,24 @@ type Artefacts struct {
 
 // notes are those of the changelog, what to fetch, and what the gate let pass.
 func (d *Draft) notes(in Input) string {
-	var proven []changelog.Change
-	for _, c := range in.Version.Proof {
-		proven = append(proven, changelog.Change{Text: c.Text, Where: c.Where, Bump: changelog.Bump(c.Bump.String())})
-	}
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(changelog.Notes(changelog.Release{
 		Version: d.Version, Tag: d.Tag, Previous: d.Previous, Date: in.Now,
-		Commits: in.Commits, Proven: proven, Forge: in.Forge, Written: in.Written,
+		Commits: in.Commits, Proven: Proven(in.Version.Proof), Forge: in.Forge, Written: in.Written,
 	}), "\n"))
 	b.WriteString("\n")
 	d.writeArtefacts(&b, in.Artefacts)
 	d.writeExceptions(&b)
 	return strings.TrimLeft(b.String(), "\n")
+}
+
+// Proven are the changes that the code proves, for the notes.
+func Proven(proof []version.Change) []changelog.Change {
+	var list []changelog.Change
+	for _, c := range proof {
+		list = append(list, changelog.Change{Text: c.Text, Where: c.Where, Bump: changelog.Bump(c.Bump.String())})
+	}
+	return list
 }
 
 func (d *Draft) writeArtefacts(b *strings.Builder, a Artefacts) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 	"gitlab.com/selfcontained/pipeline/release"
 	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 	"gitlab.com/selfcontained/pipeline/release/registry/loopback"
@@ -16,7 +17,7 @@ import (
 // before anything has changed.
 func TestRightsAreMissing(t *testing.T) {
 	t.Parallel()
-	bundle, key := newBundle(t), newKey(t)
+	bundle, key := newBundle(t), signtest.PEM(t)
 	for name, c := range map[string]struct {
 		take  func(t *testing.T, w *world)
 		names string // what the message has to name

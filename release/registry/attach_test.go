@@ -1,11 +1,6 @@
 package registry
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"os"
 	"os/exec"
@@ -21,6 +16,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/registrytest"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 )
 
 // Our registry keeps statements as others do: many writers at once, a copy into
@@ -28,7 +24,7 @@ import (
 func TestStatementsInOurRegistry(t *testing.T) {
 	t.Parallel()
 	ref, b, now := ours(t)+"/shop/stock", aBundle(t, "1.4.2"), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	key := aKey(t)
+	key := signtest.Signer(t)
 	from, to := open(t, ref, repository.Options{}), open(t, ref+"/staging", repository.Options{})
 	if err := errors.Join(Push(t.Context(), from, b, b.Digest()), Push(t.Context(), to, from, b.Digest())); err != nil {
 		t.Fatal(err)
@@ -69,24 +65,6 @@ func TestStatementsInOurRegistry(t *testing.T) {
 		}
 	}
 	cosign(t, key, to.String()+"@"+string(b.Digest()))
-}
-
-// aKey makes a key without a password, which would cost time.
-func aKey(t testing.TB) *sign.Signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sign.ReadPrivate(string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func cosign(t *testing.T, key *sign.Signer, image string) {

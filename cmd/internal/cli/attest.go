@@ -18,13 +18,7 @@ import (
 )
 
 func newAttest(s *streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "attest",
-		Short: "Sign what people say about a bundle",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(newAttestManual(s), newAttestOverride(s))
-	return cmd
+	return group(&cobra.Command{Use: "attest", Short: "Sign what people say about a bundle"}, newAttestManual(s), newAttestOverride(s))
 }
 
 // attestFlags choose the bundle, and say who speaks.
@@ -88,7 +82,7 @@ func newAttestOverride(s *streams) *cobra.Command {
 are named as pipeline release prints them: "stage integration", "approvals",
 "manual", "branch", "clean tree". The release carries the override for ever.`,
 		Example: "  pipeline attest override 'stage integration' --reason 'the cluster is down, tested by hand' --days 2",
-		Args:    cobra.ExactArgs(1),
+		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" || days < 1 {
 				return &usageError{errors.New("an override needs --reason, and --days of at least 1")}

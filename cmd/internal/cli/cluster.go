@@ -95,8 +95,7 @@ func (c clusterChoice) kubernetes() string {
 }
 
 func newCluster(s *streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "cluster", Short: "Create, look at and remove the cluster for tests"}
-	cmd.AddCommand(
+	return group(&cobra.Command{Use: "cluster", Short: "Create, look at and remove the cluster for tests"},
 		newClusterUp(s),
 		clusterCommand(s, "down", "Delete the cluster", func(ctx context.Context, p kindtest.Provider) error {
 			return p.Delete(ctx)
@@ -108,7 +107,6 @@ func newCluster(s *streams) *cobra.Command {
 			return sweep(ctx, p, s.out)
 		}),
 		newNodeImage(s))
-	return cmd
 }
 
 // clusterCommand is a subcommand that does something with a provider.

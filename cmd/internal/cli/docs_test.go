@@ -67,6 +67,9 @@ func TestEveryCommandInTheDocsIsInAScript(t *testing.T) {
 func TestGitLabFileFitsTheSchema(t *testing.T) {
 	t.Parallel()
 	specs := os.Getenv("PIPELINE_GITLAB_SPECS")
+	if specs == "" && os.Getenv("CI") == "true" {
+		t.Fatal("PIPELINE_GITLAB_SPECS names no folder with GitLab's CI schema")
+	}
 	if specs == "" {
 		t.Skip("PIPELINE_GITLAB_SPECS is not set")
 	}

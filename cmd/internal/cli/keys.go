@@ -12,13 +12,7 @@ import (
 )
 
 func newKeys(s *streams) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "keys",
-		Short: "Make and show the keys that sign evidence",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(newKeysNew(s), newKeysShow(s))
-	return cmd
+	return group(&cobra.Command{Use: "keys", Short: "Make and show the keys that sign evidence"}, newKeysNew(s), newKeysShow(s))
 }
 
 func newKeysNew(s *streams) *cobra.Command {
@@ -29,7 +23,7 @@ func newKeysNew(s *streams) *cobra.Command {
 in PIPELINE_SIGNING_PASSWORD (an empty one when it is not set), NAME.pub goes
 into the repository and into trust of pipeline.yaml.`,
 		Example: "  PIPELINE_SIGNING_PASSWORD=... pipeline keys new release",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "pipeline"
 			if len(args) > 0 {
@@ -75,7 +69,7 @@ func newKeysShow(s *streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Print the public key of the one that signs",
-		Args:  cobra.NoArgs,
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			signer, err := sign.FromEnvironment(os.Getenv)
 			if err != nil {

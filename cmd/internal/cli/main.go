@@ -114,7 +114,8 @@ container, module and integration, the last one in a namespace of a real
 Kubernetes. What has a verdict for exactly these inputs is not run again.
 
 Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
-3 environment, or something is not tested; 4 a gate refused; 130 cancelled.`,
+3 environment, or something is not tested; 4 a gate refused;
+5 nothing to release, with --exit-code; 130 cancelled.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -138,6 +139,15 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// group makes a command out of others: alone it prints its help, and what is
+// none of them is a usage error.
+func group(cmd *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	cmd.Args = usageArgs(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(commands...)
+	return cmd
 }
 
 // secretsOf returns the values of the environment variables that hold a secret

@@ -36,7 +36,7 @@ is finished by the same command.
 The signing key is in PIPELINE_SIGNING_KEY (a path or the PEM itself, see pipeline
 keys), its password in PIPELINE_SIGNING_PASSWORD.`,
 		Example: "  pipeline release --dry-run\n  pipeline release --registry registry.example.com/shop/ --forge none",
-		Args:    cobra.NoArgs,
+		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRelease(cmd.Context(), s, f)
 		},
@@ -102,10 +102,10 @@ func runRelease(ctx context.Context, s *streams, f *releaseFlags) error {
 				err = printErr
 			}
 		}
-		all = append(all, err)
 		if ctx.Err() != nil {
-			break
+			return &cancelledError{svc.Name}
 		}
+		all = append(all, err)
 	}
 	if err := errors.Join(all...); err != nil {
 		return err
@@ -115,6 +115,17 @@ func runRelease(ctx context.Context, s *streams, f *releaseFlags) error {
 	}
 	return nil
 }
+
+// cancelledError says that a release was cancelled; what it was doing just then
+// is of no interest.
+type cancelledError struct{ service string }
+
+func (e *cancelledError) Error() string {
+	return "the release of " + e.service + " was cancelled; what is done stays, the same command does the rest"
+}
+
+// Is tells what it comes from.
+func (e *cancelledError) Is(target error) bool { return target == context.Canceled }
 
 // errNothing says that there was nothing to do and that this is asked for.
 var errNothing = errors.New("nothing to release")

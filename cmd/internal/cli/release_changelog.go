@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/release"
 	"gitlab.com/selfcontained/pipeline/release/changelog"
 	"gitlab.com/selfcontained/pipeline/release/version"
 )
@@ -21,7 +22,7 @@ func newReleaseNotes(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notes",
 		Short: "Print the notes of the release that is due, as Markdown",
-		Args:  cobra.NoArgs,
+		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.eachUpcoming(cmd.Context(), func(svc *service, r *changelog.Release) error {
 				if r == nil {
@@ -47,14 +48,18 @@ func newReleaseChangelog(s *streams) *cobra.Command {
 the form of Keep a Changelog. What people wrote under Unreleased moves into it,
 older sections stay as they are. Commit the file with the type docs: it changes
 no version.`,
-		Args: cobra.NoArgs,
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.eachUpcoming(cmd.Context(), func(svc *service, r *changelog.Release) error {
 				if r == nil {
 					fmt.Fprintf(s.err, "%s has nothing to release\n", svc.Name)
 					return nil
 				}
-				return f.updateChangelog(s, filepath.Join(svc.Dir, file), r)
+				name := file
+				if !filepath.IsAbs(name) {
+					name = filepath.Join(svc.Dir, file)
+				}
+				return f.updateChangelog(s, name, r)
 			})
 		},
 	}
@@ -148,18 +153,10 @@ func (f *releaseFlags) upcoming(ctx context.Context, svc *service) (*changelog.R
 	}
 	r := &changelog.Release{
 		Version: d.Due.String(), Tag: facts.version.Prefix + d.Due.String(), Date: time.Now(),
-		Commits: facts.commits, Forge: t.links, Proven: provenChanges(facts.version.Proof),
+		Commits: facts.commits, Forge: t.links, Proven: release.Proven(facts.version.Proof),
 	}
 	if d.Last != nil {
 		r.Previous = facts.version.Prefix + d.Last.Original()
 	}
 	return r, nil
-}
-
-func provenChanges(proof []version.Change) []changelog.Change {
-	var list []changelog.Change
-	for _, c := range proof {
-		list = append(list, changelog.Change{Text: c.Text, Where: c.Where, Bump: changelog.Bump(c.Bump.String())})
-	}
-	return list
 }

@@ -5,14 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
@@ -65,7 +61,7 @@ func (f *releaseFlags) target(ctx context.Context, sess *session, svc *service) 
 	if t.signer, err = sign.FromEnvironment(os.Getenv); errors.Is(err, sign.ErrNoKey) {
 		t.signer = nil
 	} else if err != nil {
-		return nil, err
+		return nil, &usageError{err}
 	}
 	if t.forge == nil || f.signTag {
 		t.tagger = &release.GitTag{Repo: t.repo, Remote: t.remote, Sign: f.signTag, Message: tagMessage(f.signTag, svc.Name)}
@@ -129,7 +125,7 @@ func (f *releaseFlags) openRegistry(t *releaseTarget, sess *session, svc *servic
 	}
 	var err error
 	if t.bundle, err = repository.Open(ref, options); err != nil {
-		return &usageError{fmt.Errorf("registry %q: %w", ref, err)}
+		return &usageError{err}
 	}
 	if svc.Chart != "" {
 		t.chart, err = registry.ChartRepository(t.bundle, svc.Name)
@@ -186,10 +182,12 @@ func (t *releaseTarget) serveRegistry(dir string) (string, error) {
 		l.Close()
 		return "", err
 	}
-	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = server.Serve(l) }() // it ends with Close, and tells nothing else
+	ctx, stop := context.WithCancel(context.Background()) // it outlives a cancelled release's last words
+	done := make(chan error, 1)
+	go func() { done <- r.Serve(ctx, l) }()
 	t.close = func() {
-		server.Close()
+		stop()
+		<-done
 		r.Close()
 	}
 	return l.Addr().String(), nil

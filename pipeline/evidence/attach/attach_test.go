@@ -1,12 +1,7 @@
 package attach
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -24,24 +19,6 @@ import (
 )
 
 func now() time.Time { return time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC) }
-
-// aKey makes a key without a password that costs time.
-func aKey(t testing.TB) *sign.Signer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sign.ReadPrivate(string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func open(t testing.TB, ref string, o repository.Options) *repository.Repository {
 	t.Helper()

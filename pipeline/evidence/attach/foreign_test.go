@@ -12,6 +12,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/registrytest"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 )
 
 // cosign runs `cosign verify-attestation` with the flags of the package's
@@ -29,7 +30,7 @@ func cosign(t *testing.T, program, key, predicateType, image string) (string, er
 func TestCosignVerifies(t *testing.T) {
 	t.Parallel()
 	program := registrytest.Built(t, registrytest.Cosign)
-	key := aKey(t)
+	key := signtest.Signer(t)
 	trust := sign.Trust{Keys: []*sign.PublicKey{key.Public()}}
 	file := filepath.Join(t.TempDir(), "cosign.pub")
 	if err := os.WriteFile(file, key.Public().PEM(), 0o644); err != nil {

@@ -17,6 +17,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/registrytest"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 )
 
 // lying stands between the client and a registry, and replaces answers.
@@ -47,7 +48,7 @@ func (l lying) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestHostileRegistry(t *testing.T) {
 	t.Parallel()
 	ref := registrytest.InProcess(t, true) + "/stock"
-	key, about := aKey(t), aBundle(t, ref)
+	key, about := signtest.Signer(t), aBundle(t, ref)
 	r := open(t, ref, repository.Options{})
 	good, err := Put(t.Context(), r, verdict(t, key, about, "unit"))
 	if err != nil {

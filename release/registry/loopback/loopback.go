@@ -70,6 +70,12 @@ func Serve(ctx context.Context, dir string, l net.Listener) error {
 		return err
 	}
 	defer r.Close()
+	return r.Serve(ctx, l)
+}
+
+// Serve answers on the listener, which has to be on loopback, until ctx ends,
+// and returns nil then. The listener is closed; the folder stays taken.
+func (r *Registry) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -83,7 +89,7 @@ func Serve(ctx context.Context, dir string, l net.Listener) error {
 		}
 	})
 	if err := server.Serve(l); stop() || !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the registry in %s: %w", dir, err)
+		return fmt.Errorf("serve the registry in %s: %w", r.dir, err)
 	}
 	<-stopped
 	return nil
@@ -124,8 +130,11 @@ func (r *Registry) clean() error {
 	return err
 }
 
-// Close lets the next process have the folder.
-func (r *Registry) Close() error { return r.lock.Close() }
+// Close lets the next process have the folder. The lock is given up by its name:
+// a child that is about to be executed may still have the open file.
+func (r *Registry) Close() error {
+	return errors.Join(syscall.Flock(int(r.lock.Fd()), syscall.LOCK_UN), r.lock.Close())
+}
 
 // take locks the folder. The kernel frees the lock when the process ends.
 func take(dir, address string) (*os.File, error) {
