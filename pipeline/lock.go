@@ -76,4 +76,9 @@ func (l *fileLock) sign(owner string) error {
 	return err
 }
 
-func (l *fileLock) release() { l.f.Close() }
+// release gives the lock up by its name: a child that is about to be executed
+// may still have the open file.
+func (l *fileLock) release() {
+	_ = syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN)
+	l.f.Close()
+}
