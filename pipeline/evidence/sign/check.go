@@ -104,6 +104,7 @@ func (r Release) check() error {
 	n.text("version", r.Version)
 	n.text("commit", r.Commit)
 	n.text("tag", r.Tag)
+	n.that("notes of at most 64 KiB", len(r.Notes) <= MaxNotes)
 	for name, d := range r.Digests {
 		n.that("digests."+name+" as sha256 digest", checkDigest(d) == nil)
 	}
@@ -113,6 +114,29 @@ func (r Release) check() error {
 	}
 	slices.Sort(n)
 	return n.terms(r.Terms)
+}
+
+func (c Consent) check() error {
+	var n need
+	n.text("system", c.System)
+	n.text("environment", c.Environment)
+	n.text("by", c.By)
+	n.time("at", c.At)
+	return n.terms(c.Terms)
+}
+
+func (p Promotion) check() error {
+	var n need
+	n.text("system", p.System)
+	n.text("environment", p.Environment)
+	n.text("version", p.Version)
+	n.text("commit", p.Commit)
+	n.text("by", p.By)
+	n.that("lock as sha256 digest", checkDigest(p.Lock) == nil)
+	n.that("evidence as sha256 digest", checkDigest(p.Evidence) == nil)
+	n.that("previous as sha256 digest", p.Previous == "" || checkDigest(p.Previous) == nil)
+	n.that("sequence of 1 or more", p.Sequence > 0)
+	return n.terms(p.Terms)
 }
 
 func checkDigest(d evidence.Digest) error {

@@ -14,10 +14,16 @@ const (
 	ReviewType   = "https://gitlab.com/selfcontained/pipeline/review/v1"
 	OverrideType = "https://gitlab.com/selfcontained/pipeline/override/v1"
 	ReleaseType  = "https://gitlab.com/selfcontained/pipeline/release/v1"
+
+	ConsentType   = "https://gitlab.com/selfcontained/pipeline/consent/v1"
+	PromotionType = "https://gitlab.com/selfcontained/pipeline/promotion/v1"
 )
 
+// MaxNotes is the size in bytes of the longest notes of a release.
+const MaxNotes = 64 << 10
+
 // Predicate is what a statement says of its subject: Verdict, Manual, Review,
-// Override or Release.
+// Override or Release, and of the combination of a system: Consent or Promotion.
 type Predicate interface {
 	// Type returns the predicate type, a URI.
 	Type() string
@@ -122,6 +128,9 @@ type Release struct {
 	Tag     string `json:"tag"` // of the repository: "stock/v1.4.2"
 	// Digests are what else was released under the version, by name: "chart".
 	Digests map[string]evidence.Digest `json:"digests,omitempty"`
+	// Notes are what changed, as Markdown, so that whoever takes the bundle into a
+	// system can tell; cut after MaxNotes bytes.
+	Notes string `json:"notes,omitempty"`
 	// Overridden and Waived are shown for as long as the release exists.
 	Overridden []Exception `json:"overridden,omitempty"`
 	Waived     []Exception `json:"waived,omitempty"`
@@ -135,6 +144,34 @@ type Exception struct {
 	Reason string    `json:"reason"`
 	By     string    `json:"by,omitempty"`
 	Until  time.Time `json:"until"`
+}
+
+// Consent is a person's approval of a combination for one environment: Terms
+// name the system and the environment.
+type Consent struct {
+	Terms
+	By   string    `json:"by"` // who: name or address
+	At   time.Time `json:"at"`
+	Note string    `json:"note,omitempty"`
+}
+
+// Promotion says that an environment of a system was moved to a combination.
+// Terms name the system and the environment; their sequence begins with 1 and
+// grows by 1 with each promotion of that environment, a rollback included.
+type Promotion struct {
+	Terms
+	Version string `json:"version"` // of the system, SemVer without "v"
+	Commit  string `json:"commit"`  // of the system's repository that the lock is from
+	// Lock is the digest of the lock file, Evidence that of the evidence which the
+	// promotion rests on (scs.EvidenceDigest): neither can be changed afterwards.
+	Lock     evidence.Digest `json:"lock"`
+	Evidence evidence.Digest `json:"evidence"`
+	// Previous is the combination that the environment was on; empty for the
+	// first.
+	Previous evidence.Digest `json:"previous,omitempty"`
+	// Rollback says that it went back to an older combination on purpose.
+	Rollback bool   `json:"rollback,omitempty"`
+	By       string `json:"by"` // who: name, address or job
 }
 
 // Type returns VerdictType.
@@ -151,6 +188,12 @@ func (Override) Type() string { return OverrideType }
 
 // Type returns ReleaseType.
 func (Release) Type() string { return ReleaseType }
+
+// Type returns ConsentType.
+func (Consent) Type() string { return ConsentType }
+
+// Type returns PromotionType.
+func (Promotion) Type() string { return PromotionType }
 
 // In returns t.
 func (t Terms) In() Terms { return t }
@@ -199,6 +242,16 @@ func (r Release) normal() Predicate {
 	r.Terms = r.Terms.normal()
 	r.Overridden, r.Waived = normalExceptions(r.Overridden), normalExceptions(r.Waived)
 	return r
+}
+
+func (c Consent) normal() Predicate {
+	c.Terms, c.At = c.Terms.normal(), second(c.At)
+	return c
+}
+
+func (p Promotion) normal() Predicate {
+	p.Terms = p.Terms.normal()
+	return p
 }
 
 func normalExceptions(list []Exception) []Exception {

@@ -183,6 +183,10 @@ func decodePredicate(predicateType string, raw []byte) (Predicate, error) {
 		return decode[Override](raw)
 	case ReleaseType:
 		return decode[Release](raw)
+	case ConsentType:
+		return decode[Consent](raw)
+	case PromotionType:
+		return decode[Promotion](raw)
 	}
 	return nil, fmt.Errorf("%w: %q", ErrType, predicateType)
 }
