@@ -58,6 +58,8 @@ type Draft struct {
 	Gate     policy.Decision `json:"gate"`
 	Unsigned bool            `json:"unsigned,omitempty"`
 	Notes    string          `json:"notes,omitempty"`
+	// Changes are the part of the notes that the signed statement carries.
+	Changes string `json:"-"`
 	// Refusals say why it must not be released; empty when it may be.
 	Refusals []Refusal `json:"refusals,omitempty"`
 }
@@ -122,7 +124,7 @@ func Decide(in Input) (*Draft, error) {
 	d.refuseByGate()
 	if d.Version != "" {
 		d.Tag = in.Version.Prefix + d.Version
-		d.Notes = d.notes(in)
+		d.Notes, d.Changes = d.notes(in), d.changes(in)
 	}
 	return d, nil
 }

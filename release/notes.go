@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
 	"gitlab.com/selfcontained/pipeline/release/changelog"
 	"gitlab.com/selfcontained/pipeline/release/policy"
 	"gitlab.com/selfcontained/pipeline/release/version"
@@ -28,6 +29,18 @@ func (d *Draft) notes(in Input) string {
 	d.writeArtefacts(&b, in.Artefacts)
 	d.writeExceptions(&b)
 	return strings.TrimLeft(b.String(), "\n")
+}
+
+// changes are what the notes say of the code, without date, exceptions and what
+// people wrote: the same whenever the release is made or finished.
+func (d *Draft) changes(in Input) string {
+	text := changelog.Notes(changelog.Release{
+		Version: d.Version, Tag: d.Tag, Previous: d.Previous, Commits: in.Commits, Proven: Proven(in.Version.Proof), Forge: in.Forge,
+	})
+	if len(text) > sign.MaxNotes {
+		text = text[:strings.LastIndexByte(text[:sign.MaxNotes], '\n')+1]
+	}
+	return text
 }
 
 // Proven are the changes that the code proves, for the notes.

@@ -59,7 +59,7 @@ func (d *Draft) Statements(signer *sign.Signer, about sign.Subject, stages []Sta
 		}
 		envelopes = append(envelopes, e)
 	}
-	release := sign.Release{Terms: terms(issued, p, ""), Version: d.Version, Commit: d.Commit, Tag: d.Tag, Unsigned: d.Unsigned}
+	release := sign.Release{Terms: terms(issued, p, ""), Version: d.Version, Commit: d.Commit, Tag: d.Tag, Unsigned: d.Unsigned, Notes: d.Changes}
 	if chart != "" {
 		release.Digests = map[string]evidence.Digest{"chart": chart}
 	}

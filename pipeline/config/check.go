@@ -13,14 +13,13 @@ import (
 // checker looks at what a single value cannot tell: references, paths, and
 // settings that exclude each other.
 type checker struct {
-	*decoder
+	places
 	s     *Service
-	root  string          // of the repository
 	known map[string]bool // names of all stages
 }
 
 func newChecker(d *decoder, s *Service) *checker {
-	c := &checker{decoder: d, s: s, root: repository(s.Dir), known: map[string]bool{}}
+	c := &checker{places: places{d, s.Dir, repository(s.Dir)}, s: s, known: map[string]bool{}}
 	for _, name := range stagesOf(s) {
 		c.known[name] = true
 	}
@@ -64,10 +63,10 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // distinct notes elements that are there twice; zero values stand for those
 // that are noted already.
-func (c *checker) distinct(p where, elements []string) {
+func (d *decoder) distinct(p where, elements []string) {
 	for i, e := range elements {
 		if e != "" && e != "0" && slices.Contains(elements[:i], e) {
-			c.problem(c.node(p.index(i)), "%q is there a second time; expected each once", e)
+			d.problem(d.node(p.index(i)), "%q is there a second time; expected each once", e)
 		}
 	}
 }

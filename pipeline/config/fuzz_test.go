@@ -38,3 +38,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseSystem(f *testing.F) {
+	f.Add([]byte(fullSystem))
+	f.Add([]byte("services: [{name: a, source: r.io/a, range: '>1 <2 || ^3'}]"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := ParseSystem(filepath.Join(dir, SystemName), data, dir)
+		var problems Problems
+		if err == nil {
+			if len(s.Services) == 0 {
+				t.Error("a system without services")
+			}
+		} else if !errors.As(err, &problems) || len(problems) == 0 {
+			t.Errorf("%T %v", err, err)
+		}
+	})
+}

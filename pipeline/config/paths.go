@@ -46,8 +46,15 @@ func isPath(base string) bool {
 	return strings.HasPrefix(base, "./") || strings.HasPrefix(base, "../") || strings.HasPrefix(base, "/")
 }
 
+// places checks paths of a file that belongs to the folder dir in the repository
+// root.
+type places struct {
+	*decoder
+	dir, root string
+}
+
 // folder checks the path of a folder.
-func (c *checker) folder(p where, rel string) {
+func (c *places) folder(p where, rel string) {
 	if info := c.path(p, rel); info != nil && !info.IsDir() {
 		c.problem(c.node(p), "%q is no folder; expected one", rel)
 	}
@@ -55,23 +62,23 @@ func (c *checker) folder(p where, rel string) {
 
 // path checks that a path of the file is there and stays in the repository, by
 // its links too. It returns nil when it is empty or not there.
-func (c *checker) path(p where, rel string) fs.FileInfo {
+func (c *places) path(p where, rel string) fs.FileInfo {
 	if strings.TrimSpace(rel) == "" {
 		return nil
 	}
 	n := c.node(p)
 	if path.IsAbs(rel) || strings.Contains(rel, `\`) {
-		c.problem(n, "%q is no relative path; expected one with slashes, relative to the service's folder", rel)
+		c.problem(n, "%q is no relative path; expected one with slashes, relative to the folder of this file", rel)
 		return nil
 	}
-	full := filepath.Join(c.s.Dir, filepath.FromSlash(rel))
+	full := filepath.Join(c.dir, filepath.FromSlash(rel))
 	if !within(c.root, full) {
 		c.problem(n, "%q leaves the repository; expected a path inside %s", rel, display(c.root))
 		return nil
 	}
 	target, err := filepath.EvalSymlinks(full)
 	if err != nil {
-		c.problem(n, "%q: %s; expected a path relative to the service's folder", rel, reason(err))
+		c.problem(n, "%q: %s; expected a path relative to the folder of this file", rel, reason(err))
 		return nil
 	}
 	if root, err := filepath.EvalSymlinks(c.root); err == nil && !within(root, target) {

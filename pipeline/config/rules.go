@@ -72,6 +72,9 @@ func rules() map[string]rule {
 	for name, r := range integrationRules() {
 		all[name] = r
 	}
+	for name, r := range systemRules() {
+		all[name] = r
+	}
 	return all
 }
 

@@ -13,11 +13,20 @@ type object = map[string]any
 // Service, for editors. It is generated from the types and their rules; what
 // depends on several keys or on the file system is checked by Load alone.
 func Schema() []byte {
+	return schemaOf(reflect.TypeFor[Service](), FileName, "How the pipeline builds, tests and releases a service. Every key has a default.")
+}
+
+// SystemSchema is what Schema is, of an scs.yaml.
+func SystemSchema() []byte {
+	return schemaOf(reflect.TypeFor[System](), SystemName, "Which services make a self-contained system, and how it is tested and promoted.")
+}
+
+func schemaOf(t reflect.Type, title, description string) []byte {
 	g := &generator{rules: rules(), defs: object{}}
-	schema := g.structure(reflect.TypeFor[Service](), "")
+	schema := g.structure(t, "")
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	schema["title"] = FileName
-	schema["description"] = "How the pipeline builds, tests and releases a service. Every key has a default."
+	schema["title"] = title
+	schema["description"] = description
 	schema["$defs"] = g.defs
 	data, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
@@ -55,6 +64,12 @@ func (g *generator) structure(t reflect.Type, stage string) object {
 		schema["oneOf"] = []object{{"required": []string{"chart"}}, {"required": []string{"manifests"}}, {"required": []string{"service"}}}
 	case reflect.TypeFor[Waive]():
 		schema["required"] = []string{"reason", "until"}
+	case reflect.TypeFor[System]():
+		schema["required"] = []string{"services"}
+	case reflect.TypeFor[SystemService]():
+		schema["required"] = []string{"name", "source"}
+	case reflect.TypeFor[Environment]():
+		schema["required"] = []string{"name"}
 	}
 	return schema
 }

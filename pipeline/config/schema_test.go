@@ -14,6 +14,7 @@ import (
 
 func TestSchemaGolden(t *testing.T) {
 	golden(t, "testdata/schema.json", string(Schema()))
+	golden(t, "testdata/system-schema.json", string(SystemSchema()))
 }
 
 // Every key has a rule with a description, and no rule is left over.
@@ -48,6 +49,7 @@ func TestRulesAreComplete(t *testing.T) {
 		}
 	}
 	visit(reflect.TypeFor[Service]())
+	visit(reflect.TypeFor[System]())
 	for name := range left {
 		t.Errorf("rule %s has no key", name)
 	}
@@ -56,23 +58,25 @@ func TestRulesAreComplete(t *testing.T) {
 // Every key of the types is in the schema, with its description.
 func TestSchemaHasEveryKey(t *testing.T) {
 	t.Parallel()
-	var schema struct {
-		Properties map[string]struct{ Description string }
-		Defs       map[string]struct {
-			Properties map[string]struct{ Description string }
-		} `json:"$defs"`
-	}
-	if err := json.Unmarshal(Schema(), &schema); err != nil {
-		t.Fatal(err)
-	}
 	found := map[string]bool{}
-	for key, p := range schema.Properties {
-		found["Service."+key] = p.Description != ""
-	}
-	for def, s := range schema.Defs {
-		name, _, _ := strings.Cut(def, ".")
-		for key, p := range s.Properties {
-			found[name+"."+key] = p.Description != ""
+	for kind, data := range map[string][]byte{"Service.": Schema(), "System.": SystemSchema()} {
+		var schema struct {
+			Properties map[string]struct{ Description string }
+			Defs       map[string]struct {
+				Properties map[string]struct{ Description string }
+			} `json:"$defs"`
+		}
+		if err := json.Unmarshal(data, &schema); err != nil {
+			t.Fatal(err)
+		}
+		for key, p := range schema.Properties {
+			found[kind+key] = p.Description != ""
+		}
+		for def, s := range schema.Defs {
+			name, _, _ := strings.Cut(def, ".")
+			for key, p := range s.Properties {
+				found[name+"."+key] = p.Description != ""
+			}
 		}
 	}
 	for name := range rules() {
