@@ -57,7 +57,7 @@ func TestLongChangesAreCutAfterALine(t *testing.T) {
 	t.Parallel()
 	in := ready()
 	for i := range 3000 {
-		in.Commits = append(in.Commits, changelog.Commit{Hash: fmt.Sprintf("%040x", i), Type: "feat", Subject: "an improvement of something"})
+		in.Commits = append(in.Commits, changelog.Commit{Hash: fmt.Sprintf("%040x", i), Type: "feat", Subject: fmt.Sprintf("an improvement of part %d", i)})
 	}
 	notes := releaseStatement(t, in).Notes
 	if len(notes) > sign.MaxNotes || len(notes) < sign.MaxNotes/2 || !strings.HasSuffix(notes, "\n") {
