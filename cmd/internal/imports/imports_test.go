@@ -23,6 +23,7 @@ func allowed() map[string][]string {
 		"pipeline/proc":     {},
 		"pipeline/evidence": {"pipeline/proc"},
 		"pipeline/source":   {"pipeline/evidence", "pipeline/proc"},
+		"pipeline/bundle":   {"pipeline/evidence", "pipeline/proc"},
 		"pipeline/gitrepo":  {"pipeline/proc"},
 		"pipeline/config":   {"pipeline!"},
 		"pipeline/report":   {"pipeline!"},
@@ -36,7 +37,7 @@ func homes() map[string][]string {
 		"sigs.k8s.io/kind":                       {"kindtest/kind", "kindtest/internal"},
 		"helm.sh/helm/":                          {"kindtest"},
 		"k8s.io/client-go":                       {"kindtest"},
-		"github.com/google/go-containerregistry": {"stages/container", "stages/module", "kindtest", "pipeline/evidence", "release"},
+		"github.com/google/go-containerregistry": {"stages/container", "stages/module", "kindtest", "pipeline/evidence", "pipeline/bundle", "release"},
 		"github.com/spf13/cobra":                 {"cmd"},
 		"gitlab.com/gitlab-org/api/client-go":    {"release/gitlab"},
 	}
