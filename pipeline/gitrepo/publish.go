@@ -39,6 +39,20 @@ func (r *Repo) CommitFiles(ctx context.Context, parent string, files map[string]
 	if err != nil {
 		return "", err
 	}
+	return r.commitTree(ctx, tree, parent, message, at)
+}
+
+// CommitTree is CommitFiles with files as all that the commit has: those of the
+// parent are not kept.
+func (r *Repo) CommitTree(ctx context.Context, parent string, files map[string][]byte, message string, at time.Time) (string, error) {
+	tree, err := r.tree(ctx, "", files)
+	if err != nil {
+		return "", err
+	}
+	return r.commitTree(ctx, tree, parent, message, at)
+}
+
+func (r *Repo) commitTree(ctx context.Context, tree, parent, message string, at time.Time) (string, error) {
 	args := []string{"commit-tree", tree, "-F", "-"}
 	if parent != "" {
 		args = append(args, "-p", parent)
@@ -64,16 +78,14 @@ func (r *Repo) tree(ctx context.Context, parent string, files map[string][]byte)
 			return "", err
 		}
 	}
+	names := slices.Sorted(maps.Keys(files))
+	blobs, err := r.blobs(ctx, dir, names, files)
+	if err != nil {
+		return "", err
+	}
 	var entries strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !fs.ValidPath(name) || name == "." || gitOwn(name) {
-			return "", fmt.Errorf("%q cannot be the path of a file in a commit", name)
-		}
-		blob, err := r.blob(ctx, filepath.Join(dir, "content"), files[name])
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&entries, "100644 %s\t%s\x00", blob, name)
+	for i, name := range names {
+		fmt.Fprintf(&entries, "100644 %s\t%s\x00", blobs[i], name)
 	}
 	if _, err := r.run(ctx, call{args: []string{"update-index", "-z", "--index-info"}, stdin: entries.String(), env: env}); err != nil {
 		return "", err
@@ -88,13 +100,29 @@ func gitOwn(name string) bool {
 	return slices.Contains(strings.Split(strings.ToLower(name), "/"), ".git")
 }
 
-// blob stores bytes as they are.
-func (r *Repo) blob(ctx context.Context, file string, content []byte) (string, error) {
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		return "", err
+// blobs stores the contents of files as they are, with one process, and returns
+// their hashes in the order of the names.
+func (r *Repo) blobs(ctx context.Context, dir string, names []string, files map[string][]byte) ([]string, error) {
+	var paths strings.Builder
+	for i, name := range names {
+		if !fs.ValidPath(name) || name == "." || gitOwn(name) {
+			return nil, fmt.Errorf("%q cannot be the path of a file in a commit", name)
+		}
+		file := filepath.Join(dir, fmt.Sprintf("content-%d", i))
+		if err := os.WriteFile(file, files[name], 0o600); err != nil {
+			return nil, err
+		}
+		paths.WriteString(file + "\n")
 	}
-	out, err := r.git(ctx, "hash-object", "-w", "--no-filters", "--", file)
-	return strings.TrimSpace(out), err
+	if len(names) == 0 {
+		return nil, nil
+	}
+	out, err := r.run(ctx, call{args: []string{"hash-object", "-w", "--no-filters", "--stdin-paths"}, stdin: paths.String()})
+	hashes := strings.Fields(out)
+	if err == nil && len(hashes) != len(names) {
+		err = fmt.Errorf("git hash-object stored %d of %d files", len(hashes), len(names))
+	}
+	return hashes, err
 }
 
 // PushBranch moves a branch of a remote (a name or an address) to a commit, if
