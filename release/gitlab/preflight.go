@@ -19,6 +19,12 @@ type Needs struct {
 	Review  bool // Review
 	Note    bool // EnsureNote
 	Push    bool // git push with the token
+	Deploy  bool // EnsureDeployment
+	Request bool // EnsureMergeRequest
+	// Branch is a branch that git pushes to, by whatever way git signs in. Rules
+	// of protected branches that do not let the token's user in are told as not
+	// known: somebody else may be the one who pushes.
+	Branch string
 	// Probe asks, where reading does not tell, with a request to create the
 	// release that GitLab must refuse: it names a milestone that nobody can
 	// have, and GitLab looks at rights first, at milestones before it makes
@@ -29,7 +35,9 @@ type Needs struct {
 // Missing is a right that the token does not have, or of which that cannot be
 // known.
 type Missing struct {
-	Need    string // release, tag, assets, review, note, push; "" is all of them
+	// Need is release, tag, assets, review, note, push, deployment, merge request
+	// or branch; "" is all of them.
+	Need    string
 	Right   string // such as "role Developer"
 	Setting string // where it is granted
 	// Unknown tells that the token may not read whether it has the right.
@@ -88,7 +96,8 @@ func (p *preflight) unknown() bool {
 // asked lists the needs that are wanted, of the given ones.
 func (p *preflight) asked() map[string]bool {
 	n := p.needs
-	return map[string]bool{"release": n.Release, "assets": n.Assets, "review": n.Review, "note": n.Note, "push": n.Push}
+	return map[string]bool{"release": n.Release, "assets": n.Assets, "review": n.Review, "note": n.Note, "push": n.Push,
+		"deployment": n.Deploy, "merge request": n.Request}
 }
 
 // job is for a job token, which may read little: the job itself, releases and
@@ -112,6 +121,12 @@ func (p *preflight) job(ctx context.Context) error {
 	if p.needs.Push {
 		p.cannotKnow("push", "git push with the job token", settingJobPush)
 	}
+	if p.needs.Request {
+		p.missing("merge request", "opening merge requests, which no job token may,", settingToken)
+	}
+	if p.needs.Branch != "" {
+		p.cannotKnow("branch", "pushing to "+p.needs.Branch, settingProtectedBranches)
+	}
 	return p.jobProject(ctx, userOf(job))
 }
 
@@ -123,6 +138,11 @@ func userOf(job *api.Job) string {
 }
 
 func (p *preflight) jobProject(ctx context.Context, user string) error {
+	if p.needs.Deploy {
+		if err := p.jobDeployments(ctx, user); err != nil {
+			return err
+		}
+	}
 	if !p.needs.Release && !p.needs.Assets {
 		return nil
 	}

@@ -84,6 +84,7 @@ func (p *preflight) scopes(who identity) {
 	}{
 		{"release", []string{"api"}}, {"assets", []string{"api"}}, {"review", []string{"api", "read_api"}},
 		{"note", []string{"api"}}, {"push", []string{"api", "write_repository"}},
+		{"deployment", []string{"api"}}, {"merge request", []string{"api"}},
 	} {
 		if !p.asked()[need.name] {
 			continue
@@ -110,6 +111,7 @@ func (p *preflight) inProject(ctx context.Context, who identity, project *api.Pr
 	}{
 		{"release", api.DeveloperPermissions}, {"assets", api.DeveloperPermissions}, {"review", api.ReporterPermissions},
 		{"note", api.ReporterPermissions}, {"push", api.DeveloperPermissions},
+		{"deployment", api.DeveloperPermissions}, {"merge request", api.DeveloperPermissions},
 	} {
 		switch {
 		case !p.asked()[need.name]:
@@ -119,7 +121,7 @@ func (p *preflight) inProject(ctx context.Context, who identity, project *api.Pr
 			p.role(need.name, "the token's user", role, need.least)
 		}
 	}
-	if project.Archived && (n.Release || n.Assets || n.Note || n.Push) {
+	if project.Archived && (n.Release || n.Assets || n.Note || n.Push || n.Deploy || n.Request || n.Branch != "") {
 		p.missing("", "a project that may be written to: it is archived, so this", settingArchived)
 	}
 	if n.Release && project.ReleasesAccessLevel == api.DisabledAccessControl {
@@ -127,6 +129,11 @@ func (p *preflight) inProject(ctx context.Context, who identity, project *api.Pr
 	}
 	if n.Assets && (project.PackageRegistryAccessLevel == api.DisabledAccessControl) {
 		p.missing("assets", "the package registry of the project, which is turned off:", settingPackages)
+	}
+	if n.Branch != "" {
+		if err := p.protectedBranch(ctx, who, role); err != nil {
+			return err
+		}
 	}
 	if n.Tag == "" || p.has("release") {
 		return nil

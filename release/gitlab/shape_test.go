@@ -56,6 +56,7 @@ func TestShapes(t *testing.T) {
 	if _, err := f.c.EnsureNote(t.Context(), iid, "n", "text"); err != nil {
 		t.Fatal(err)
 	}
+	f.p.Deploy("staging", f.commit, "main", "success", "maria")
 	access, job := f.AccessToken("maria", "api"), f.p.JobToken("maria")
 	const p = "/projects/group%2Fsub%2Fapp"
 	var packages []api.Package
@@ -84,6 +85,8 @@ func TestShapes(t *testing.T) {
 		{path: p + "/merge_requests/1/versions", into: new([]api.MergeRequestDiffVersion), schema: "patch_id_sha"},
 		{path: p + "/merge_requests/1/approvals", into: new(api.MergeRequestApprovals), schema: "APIEntitiesMergeRequestApprovals", sample: "get_merge_request_approvals.json"},
 		{path: p + "/merge_requests/1/notes", into: new([]api.Note), schema: "APIEntitiesNote", rspec: "notes.json"},
+		{path: p + "/deployments", into: new([]api.Deployment), schema: "APIEntitiesDeployment"},
+		{path: p + "/environments", into: new([]api.Environment), schema: "APIEntitiesEnvironment"},
 		{path: "/user", into: new(api.User), schema: "APIEntitiesUserPublic", sample: "get_user.json"},
 		{path: "/personal_access_tokens/self", into: new(api.PersonalAccessToken)},
 		{path: "/job", job: job, into: new(api.Job), schema: "APIEntitiesCiJob"},

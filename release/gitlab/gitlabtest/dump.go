@@ -10,7 +10,8 @@ import (
 // Dump is all that a client can have changed, as canonical JSON: sorted,
 // without ids and times, which differ between two histories with the same
 // outcome. Equal bytes mean equal references of git, releases with their
-// links, packages with every file, merge requests, approvals and notes.
+// links, packages with every file, merge requests, approvals, notes and
+// deployments.
 func (d *Double) Dump() ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -22,6 +23,7 @@ func (d *Double) Dump() ([]byte, error) {
 		}
 		projects[p.Path] = object{
 			"refs": strings.Split(refs, "\n"), "releases": p.dumpReleases(), "packages": p.dumpPackages(), "merge_requests": p.dumpRequests(),
+			"deployments": p.dumpDeployments(),
 		}
 	}
 	return json.MarshalIndent(projects, "", "  ")
@@ -70,7 +72,7 @@ func (p *Project) dumpRequests() []object {
 		}
 		list = append(list, object{
 			"iid": m.IID, "title": m.Title, "state": m.State, "author": m.Author, "source": m.Source, "target": m.Target,
-			"merge_commit": m.MergeCommit, "approvers": approvers, "notes": notes,
+			"merge_commit": m.MergeCommit, "approvers": approvers, "notes": notes, "description": m.Description, "labels": m.Labels,
 		})
 	}
 	return list

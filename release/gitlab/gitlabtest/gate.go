@@ -31,6 +31,13 @@ type exceptions struct {
 		Statuses []int    `yaml:"statuses"`
 		Source   string   `yaml:"source"`
 	} `yaml:"routes"`
+	// Lists are fields with texts between commas that the document takes for
+	// lists.
+	Lists []struct {
+		On     string   `yaml:"on"`
+		Fields []string `yaml:"fields"`
+		Source string   `yaml:"source"`
+	} `yaml:"lists"`
 	Everywhere []statusException `yaml:"everywhere"`
 	Statuses   []statusException `yaml:"statuses"`
 }
@@ -100,7 +107,7 @@ func (g *gate) request(on string, r *http.Request, body []byte) error {
 		return fmt.Errorf("%s %s: no operation of GitLab's OpenAPI and no exception", r.Method, r.URL.EscapedPath())
 	}
 	clone := r.Clone(r.Context())
-	clone.Body = io.NopCloser(bytes.NewReader(body))
+	clone.Body = io.NopCloser(bytes.NewReader(g.asLists(on, body)))
 	err := openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{
 		Request: clone, PathParams: values, Route: route,
 		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, SkipSettingDefaults: true},
@@ -112,6 +119,25 @@ func (g *gate) request(on string, r *http.Request, body []byte) error {
 		return fmt.Errorf("%s %s: %w", r.Method, route.Path, err)
 	}
 	return g.fields(route, body)
+}
+
+// asLists is a body with the fields of exceptions.Lists as the document has them.
+func (g *gate) asLists(on string, body []byte) []byte {
+	for _, e := range g.except.Lists {
+		var sent map[string]any
+		if e.On != on || json.Unmarshal(body, &sent) != nil {
+			continue
+		}
+		for _, field := range e.Fields {
+			if text, ok := sent[field].(string); ok {
+				sent[field] = strings.Split(text, ",")
+			}
+		}
+		if changed, err := json.Marshal(sent); err == nil {
+			body = changed
+		}
+	}
+	return body
 }
 
 func queryOf(route *routers.Route) []string {

@@ -19,7 +19,10 @@ printf '%s\n' "$GITLABTEST_REFUSE" | while IFS= read -r pattern; do
   case "$1" in $pattern) exit 9;; esac
 done
 test $? = 9 || exit 0
-echo "GitLab: You are not allowed to create this tag as it is protected." >&2
+case "$1" in
+refs/heads/*) echo "GitLab: You are not allowed to push code to protected branches on this project." >&2;;
+*) echo "GitLab: You are not allowed to create this tag as it is protected." >&2;;
+esac
 exit 1
 `
 
@@ -48,6 +51,11 @@ func (d *Double) serveGit(w http.ResponseWriter, r *http.Request, repo, service 
 		for _, rule := range p.ProtectedTags {
 			if !p.mayCreateTag(user, strings.ReplaceAll(rule.Pattern, "*", "x")) {
 				refuse = append(refuse, "refs/tags/"+rule.Pattern)
+			}
+		}
+		for _, rule := range p.Branches {
+			if !p.may(user, p.Branches, strings.ReplaceAll(rule.Pattern, "*", "x")) {
+				refuse = append(refuse, "refs/heads/"+rule.Pattern)
 			}
 		}
 	}

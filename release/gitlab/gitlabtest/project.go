@@ -108,10 +108,12 @@ func (p *Project) role(u *User) Role {
 // mayCreateTag is GitLab's rule for protected tags: of all rules that match,
 // one that lets the user in is enough.
 // Source: app/models/concerns/protected_ref.rb.
-func (p *Project) mayCreateTag(u *User, tag string) bool {
+func (p *Project) mayCreateTag(u *User, tag string) bool { return p.may(u, p.ProtectedTags, tag) }
+
+func (p *Project) may(u *User, rules []ProtectedTag, name string) bool {
 	protected := false
-	for _, rule := range p.ProtectedTags {
-		if !wildcard(rule.Pattern, tag) {
+	for _, rule := range rules {
+		if !wildcard(rule.Pattern, name) {
 			continue
 		}
 		protected = true
@@ -120,8 +122,8 @@ func (p *Project) mayCreateTag(u *User, tag string) bool {
 				return true
 			}
 		}
-		for _, name := range rule.Users {
-			if u != nil && name == u.Username {
+		for _, user := range rule.Users {
+			if u != nil && user == u.Username {
 				return true
 			}
 		}

@@ -96,10 +96,13 @@ func (c *call) showRequest(m *mergeRequest) object {
 		"created_at": stamp(m.CreatedAt), "updated_at": stamp(last.CreatedAt), "merged_by": nil, "merge_user": nil, "merged_at": nil,
 		"closed_by": nil, "closed_at": nil, "target_branch": m.Target, "source_branch": m.Source, "user_notes_count": len(m.Notes),
 		"upvotes": 0, "downvotes": 0, "author": c.showUser(m.Author), "assignees": []object{}, "assignee": nil, "reviewers": []object{},
-		"source_project_id": c.project.ID, "target_project_id": c.project.ID, "labels": []string{}, "draft": m.Draft, "imported": false,
+		"source_project_id": c.project.ID, "target_project_id": c.project.ID, "labels": append([]string{}, m.Labels...), "draft": m.Draft, "imported": false,
 		"milestone": nil, "merge_when_pipeline_succeeds": false, "merge_status": "unchecked", "detailed_merge_status": c.detailed(m),
 		"sha": last.Head, "merge_commit_sha": nil, "squash_commit_sha": nil, "web_url": c.web("merge_requests", fmt.Sprint(m.IID)),
 		"squash": false, "has_conflicts": false, "blocking_discussions_resolved": true,
+	}
+	if m.Fork {
+		o["source_project_id"] = c.project.ID + 1
 	}
 	if m.MergedAt != nil {
 		o["merged_at"], o["merged_by"], o["merge_user"] = stamp(*m.MergedAt), c.showUser(m.MergedBy), c.showUser(m.MergedBy)
@@ -164,7 +167,7 @@ func (c *call) postRequest() {
 	}
 	source, target := c.str("source_branch"), c.str("target_branch")
 	for _, m := range c.project.Requests {
-		if m.State == "opened" && m.Source == source && m.Target == target {
+		if m.State == "opened" && m.Source == source && m.Target == target && !m.Fork {
 			c.fail("request_exists", m.IID)
 			return
 		}
@@ -176,7 +179,7 @@ func (c *call) postRequest() {
 		}
 	}
 	m := c.openRequest(c.user.Username, c.str("title"), source, target)
-	m.Description = c.str("description")
+	m.Description, m.Labels = c.str("description"), c.labels("labels")
 	c.changed(http.StatusCreated, c.showRequest(m))
 }
 

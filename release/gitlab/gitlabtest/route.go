@@ -24,6 +24,7 @@ func routes() []route {
 		n  = p + "/merge_requests/:noteable_id/notes"
 		g  = p + "/packages/generic/:package_name/:package_version/:file_name"
 		f  = p + "/packages/:package_id/package_files"
+		d  = p + "/deployments"
 	)
 	return []route{
 		{method: "GET", pattern: "/version", serve: (*call).getVersion},
@@ -32,6 +33,7 @@ func routes() []route {
 		{method: "GET", pattern: "/personal_access_tokens/self", any: true, serve: (*call).getSelf},
 		{method: "GET", pattern: p, serve: (*call).getProject},
 		{method: "GET", pattern: p + "/members/all/:user_id", serve: (*call).getMember},
+		{method: "GET", pattern: p + "/protected_branches", least: Maintainer, serve: (*call).listProtectedBranches},
 		{method: "GET", pattern: p + "/protected_tags", least: Maintainer, serve: (*call).listProtectedTags},
 		{method: "GET", pattern: p + "/protected_tags/:name", least: Maintainer, serve: (*call).getProtectedTag},
 
@@ -63,6 +65,7 @@ func routes() []route {
 		{method: "GET", pattern: p + "/merge_requests", job: true, code: true, serve: (*call).listRequests},
 		{method: "POST", pattern: p + "/merge_requests", least: Developer, serve: (*call).postRequest},
 		{method: "GET", pattern: mr, job: true, code: true, serve: (*call).getRequest},
+		{method: "PUT", pattern: mr, least: Developer, serve: (*call).putRequest},
 		{method: "GET", pattern: mr + "/commits", code: true, serve: (*call).listRequestCommits},
 		{method: "GET", pattern: mr + "/versions", code: true, serve: (*call).listVersions},
 		{method: "PUT", pattern: mr + "/merge", serve: (*call).putMerge},
@@ -73,6 +76,13 @@ func routes() []route {
 		{method: "POST", pattern: n, least: Guest, serve: (*call).postNote},
 		{method: "GET", pattern: n + "/:note_id", job: true, code: true, serve: (*call).getNote},
 		{method: "PUT", pattern: n + "/:note_id", least: Guest, serve: (*call).putNote},
+
+		{method: "GET", pattern: d, job: true, code: true, serve: (*call).listDeployments},
+		{method: "POST", pattern: d, job: true, least: Developer, serve: (*call).postDeployment},
+		{method: "GET", pattern: d + "/:deployment_id", job: true, code: true, serve: (*call).getDeployment},
+		{method: "PUT", pattern: d + "/:deployment_id", job: true, least: Developer, serve: (*call).putDeployment},
+		{method: "GET", pattern: p + "/environments", job: true, code: true, serve: (*call).listEnvironments},
+		{method: "PUT", pattern: p + "/environments/:environment_id", job: true, least: Developer, serve: (*call).putEnvironment},
 	}
 }
 

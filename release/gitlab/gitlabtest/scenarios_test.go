@@ -199,10 +199,35 @@ func scenarios() map[string]func(*world) (int, m) {
 			w.member(gitlabtest.Developer)
 			return w.send("PUT", fmt.Sprintf("%s/merge_requests/1/notes/%v", p, answer["id"]), m{"body": "y"})
 		},
+		"request_target": func(w *world) (int, m) {
+			w.request()
+			if _, err := w.p.Commit("other", "anna", "feat: other", map[string]string{"o": "1"}); err != nil {
+				w.t.Fatal(err)
+			}
+			w.p.Request("anna", "topic", "topic", "other")
+			return w.send("PUT", p+"/merge_requests/2", m{"target_branch": "main"})
+		},
+		"deployment_invalid": func(w *world) (int, m) { return w.deploy(strings.Repeat("0", 40), "success") },
+		"deployment_status": func(w *world) (int, m) {
+			return w.send("POST", p+"/deployments", wrong(`{"environment":"e","sha":"x","ref":"main","tag":false,"status":"created"}`))
+		},
+		"deployment_none": get(p + "/deployments/9"),
+		"deployment_transition": func(w *world) (int, m) {
+			_, answer := w.deploy(w.head, "success")
+			return w.send("PUT", fmt.Sprintf("%s/deployments/%v", p, answer["id"]), m{"status": "failed"})
+		},
+		"environment_none": func(w *world) (int, m) {
+			return w.send("PUT", p+"/environments/9", m{"external_url": "https://x"})
+		},
 		"member_none": get(p + "/members/all/9"),
 		"self_kind": func(w *world) (int, m) {
 			w.token, w.header = "Bearer "+w.OAuthToken("maria", "api"), "Authorization"
 			return w.send("GET", "/personal_access_tokens/self", nil)
 		},
 	}
+}
+
+func (w *world) deploy(sha, status string) (int, m) {
+	w.t.Helper()
+	return w.send("POST", "/projects/g%2Fp/deployments", m{"environment": "e", "sha": sha, "ref": "main", "tag": false, "status": status})
 }

@@ -93,11 +93,14 @@ type Project struct {
 	Members       map[string]Role `json:"members"`
 	Allowlist     []int64         `json:"allowlist,omitempty"` // projects whose job tokens may come in
 	ProtectedTags []ProtectedTag  `json:"protected_tags,omitempty"`
+	Branches      []ProtectedTag  `json:"protected_branches,omitempty"` // who may push
 	Milestones    []string        `json:"milestones,omitempty"`
 	ProtectedPkgs []string        `json:"protected_packages,omitempty"`
 	Releases      []*release      `json:"releases,omitempty"`
 	Packages      []*pkg          `json:"packages,omitempty"`
 	Requests      []*mergeRequest `json:"merge_requests,omitempty"`
+	Environments  []*environment  `json:"environments,omitempty"`
+	Deployments   []*deployment   `json:"deployments,omitempty"`
 	home          *Double
 }
 
@@ -150,11 +153,13 @@ type mergeRequest struct {
 	IID         int64      `json:"iid"`
 	Title       string     `json:"title"`
 	Description string     `json:"description,omitempty"`
-	State       string     `json:"state"` // opened, merged, closed
+	State       string     `json:"state"`          // opened, merged, closed
+	Fork        bool       `json:"fork,omitempty"` // the source branch is of another project
 	Draft       bool       `json:"draft,omitempty"`
 	Author      string     `json:"author"`
 	Source      string     `json:"source"`
 	Target      string     `json:"target"`
+	Labels      []string   `json:"labels,omitempty"`
 	CreatedAt   time.Time  `json:"created_at"`
 	MergedAt    *time.Time `json:"merged_at,omitempty"`
 	MergedBy    string     `json:"merged_by,omitempty"`
