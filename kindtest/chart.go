@@ -56,19 +56,27 @@ func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, erro
 	if err := config.Init(helmGetter{l}, l.Namespace, "secret", func(string, ...any) {}); err != nil {
 		return nil, fmt.Errorf("prepare helm: %w", err)
 	}
-	p := &PreparedChart{lease: l, config: config, chart: ch, Chart: c}
+	if _, err := l.check(ctx, config, c, ch); err != nil {
+		return nil, err
+	}
+	return &PreparedChart{lease: l, config: config, chart: ch, Chart: c}, nil
+}
+
+// check renders a chart and looks whether the cluster knows the kinds of its
+// objects.
+func (l *Lease) check(ctx context.Context, config *action.Configuration, c Chart, ch *chart.Chart) (manifest string, err error) {
 	// Helm creates a chart's CRDs before it renders the templates, so render
 	// once without the cluster.
-	manifest, err := l.render(ctx, c, ch)
-	if err != nil {
-		return nil, newChartError(c.name(ch), err)
+	if manifest, err = l.render(ctx, c, ch); err != nil {
+		return "", newChartError(c.name(ch), err)
 	}
-	if len(ch.CRDObjects()) == 0 { // else the cluster does not know all kinds yet
-		if _, err := config.KubeClient.Build(strings.NewReader(manifest), false); err != nil {
-			return nil, l.installError(c.name(ch), fmt.Errorf("unable to build kubernetes objects from release manifest: %w", err))
-		}
+	if len(ch.CRDObjects()) > 0 { // the cluster does not know all kinds yet
+		return manifest, nil
 	}
-	return p, nil
+	if _, err := config.KubeClient.Build(strings.NewReader(manifest), false); err != nil {
+		return "", l.installError(c.name(ch), fmt.Errorf("unable to build kubernetes objects from release manifest: %w", err))
+	}
+	return manifest, nil
 }
 
 // Install creates what the chart describes.

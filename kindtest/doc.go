@@ -12,4 +12,8 @@
 // with it. Charts and manifests are installed into the lease and watched, not
 // polled, until they are ready. When they will not become so, WaitReady says
 // why: a *NotReadyError carries the Diagnosis a person would have collected.
+//
+// A Space is a namespace that stays: an environment with Helm releases that are
+// installed, upgraded and rolled back with the same care, and compared with what
+// runs (Space.Drift). No sweep ever touches one.
 package kindtest

@@ -29,10 +29,15 @@ func (l *Lease) Images(ctx context.Context) ([]PodImage, error) {
 		if p.DeletionTimestamp != nil {
 			continue
 		}
-		out = append(out, podImages(p.Name, p.Spec.InitContainers, p.Status.InitContainerStatuses, true)...)
-		out = append(out, podImages(p.Name, p.Spec.Containers, p.Status.ContainerStatuses, false)...)
+		out = append(out, imagesOf(p)...)
 	}
 	return out, nil
+}
+
+// imagesOf lists what one pod runs, init containers first.
+func imagesOf(p *corev1.Pod) []PodImage {
+	return append(podImages(p.Name, p.Spec.InitContainers, p.Status.InitContainerStatuses, true),
+		podImages(p.Name, p.Spec.Containers, p.Status.ContainerStatuses, false)...)
 }
 
 func podImages(pod string, specs []corev1.Container, states []corev1.ContainerStatus, init bool) []PodImage {

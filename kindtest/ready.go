@@ -51,6 +51,11 @@ func (e *NotReadyError) Unwrap() error { return e.Err }
 // gives up early when something cannot become ready by waiting. Failures are of
 // type *NotReadyError. An empty namespace is ready.
 func (l *Lease) WaitReady(ctx context.Context, o ReadyOptions) error {
+	return l.waitReady(ctx, o, nil)
+}
+
+// waitReady waits for the expected workloads alone, for all when it is nil.
+func (l *Lease) waitReady(ctx context.Context, o ReadyOptions, only *expected) error {
 	if o.Timeout == 0 {
 		o.Timeout = 2 * time.Minute
 	}
@@ -66,7 +71,7 @@ func (l *Lease) WaitReady(ctx context.Context, o ReadyOptions) error {
 	}
 	defer m.wait()
 	defer stop()
-	w := &readyWait{lease: l, mirror: m, options: o, since: make(map[string]time.Time)}
+	w := &readyWait{lease: l, mirror: m, options: o, only: only, since: make(map[string]time.Time)}
 	hopeless, err := w.run(watching)
 	if err == nil && !hopeless {
 		return nil
@@ -78,6 +83,7 @@ type readyWait struct {
 	lease   *Lease
 	mirror  *mirror
 	options ReadyOptions
+	only    *expected
 	since   map[string]time.Time // when each hopeless problem was first seen
 	last    string               // what Progress was told
 }
@@ -85,7 +91,7 @@ type readyWait struct {
 // run returns nil when all is ready or when that is hopeless.
 func (w *readyWait) run(ctx context.Context) (hopeless bool, err error) {
 	for {
-		d := Diagnose(w.lease.snapshot(w.mirror, w.options.Restarts))
+		d := w.only.complete(Diagnose(w.look()))
 		if len(d.Problems) == 0 {
 			return false, nil
 		}
@@ -99,6 +105,11 @@ func (w *readyWait) run(ctx context.Context) (hopeless bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// look copies what is waited for from the mirror.
+func (w *readyWait) look() *Snapshot {
+	return w.only.pick(w.lease.snapshot(w.mirror, w.options.Restarts))
 }
 
 // shorten applies MaxGrace.
@@ -148,8 +159,8 @@ func (w *readyWait) explain(ctx context.Context, e *NotReadyError, cause error) 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	s := w.lease.snapshot(w.mirror, w.options.Restarts)
+	s := w.look()
 	w.lease.fetchLogs(ctx, s)
-	e.Diagnosis = Diagnose(s)
+	e.Diagnosis = w.only.complete(Diagnose(s))
 	return e
 }

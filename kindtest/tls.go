@@ -29,7 +29,11 @@ const certificateLife = 7 * 24 * time.Hour
 // that is a service's short name is valid in all the forms in which a pod of
 // the cluster may write it; localhost and 127.0.0.1 are for port-forwarding.
 func (l *Lease) TLS(ctx context.Context, secret string, hosts []string) (ca []byte, err error) {
-	pair, err := newCertificates(l.Namespace, hosts, time.Now())
+	return l.tls(ctx, secret, hosts, certificateLife)
+}
+
+func (l *Lease) tls(ctx context.Context, secret string, hosts []string, life time.Duration) (ca []byte, err error) {
+	pair, err := newCertificates(l.Namespace, hosts, time.Now(), life)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate %s: %w", secret, err)
 	}
@@ -48,7 +52,7 @@ func (l *Lease) TLS(ctx context.Context, secret string, hosts []string) (ca []by
 // certificates are PEM blocks.
 type certificates struct{ ca, cert, key []byte }
 
-func newCertificates(namespace string, hosts []string, now time.Time) (*certificates, error) {
+func newCertificates(namespace string, hosts []string, now time.Time, validFor time.Duration) (*certificates, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func newCertificates(namespace string, hosts []string, now time.Time) (*certific
 		return nil, err
 	}
 	// An hour back: the clocks of test machines differ.
-	life := x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife)}
+	life := x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(validFor)}
 	ca := life
 	ca.SerialNumber, ca.Subject = serial(), pkix.Name{CommonName: "pipeline test CA " + namespace}
 	ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCertificates(t *testing.T) {
-	pair, err := newCertificates("ns1", []string{"web", "db.example.com", "10.0.0.1"}, time.Now())
+	pair, err := newCertificates("ns1", []string{"web", "db.example.com", "10.0.0.1"}, time.Now(), certificateLife)
 	if err != nil {
 		t.Fatal(err)
 	}
