@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 
-	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/proc"
+	"gitlab.com/selfcontained/pipeline/stages/internal/installation"
 )
 
 // data applies what integration.data names: manifests, and commands that get
@@ -53,11 +51,9 @@ func (d *deployment) dataCommand(ctx context.Context, command string) error {
 // endpoints opens a local port for each service and returns the environment
 // that names them. stop closes the ports.
 func (d *deployment) endpoints(ctx context.Context) (env []string, stop func(), err error) {
-	var open []*kindtest.Forward
-	stop = func() {
-		for _, f := range open {
-			_ = f.Close()
-		}
+	forwards, err := d.lease.ForwardAll(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	env = []string{
 		"PIPELINE_NAMESPACE=" + d.lease.Namespace,
@@ -66,30 +62,14 @@ func (d *deployment) endpoints(ctx context.Context) (env []string, stop func(), 
 		"PIPELINE_DATA=" + d.job.Scratch,
 		"PIPELINE_TLS_CA=" + d.ca,
 	}
-	services, err := d.lease.Services(ctx)
-	if err != nil {
-		return nil, stop, err
-	}
-	for _, svc := range services {
-		own := svc.Name == d.stage.o.Service.Name || len(services) == 1
-		if len(svc.Ports) == 0 || svc.Ports[0].Protocol == "UDP" {
-			continue
-		}
-		f, err := d.lease.Forward(ctx, svc.Name, strconv.Itoa(int(svc.Ports[0].Port)))
-		if err != nil {
-			stop()
-			return nil, func() {}, err
-		}
-		open = append(open, f)
-		env = append(env, "PIPELINE_ADDR_"+envName(svc.Name)+"="+f.Addr)
-		if own {
-			env = append(env, "PIPELINE_ADDR="+f.Addr)
+	for _, name := range forwards.Services() {
+		env = append(env, "PIPELINE_ADDR_"+installation.EnvName(name)+"="+forwards.Addrs[name])
+		if name == d.stage.o.Service.Name || len(forwards.Addrs) == 1 {
+			env = append(env, "PIPELINE_ADDR="+forwards.Addrs[name])
 		}
 	}
-	return env, stop, nil
-}
-
-// envName writes a service's name as part of an environment variable's.
-func envName(service string) string {
-	return strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(service))
+	for _, without := range forwards.Without {
+		fmt.Fprintf(d.job.Log, "no address: %s\n", without)
+	}
+	return env, func() { _ = forwards.Close() }, nil
 }

@@ -12,6 +12,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/stages/container"
+	"gitlab.com/selfcontained/pipeline/stages/internal/installation"
 )
 
 // deployment is one installation of the service and its neighbours.
@@ -90,7 +91,7 @@ func (d *deployment) sibling(ctx context.Context, w *config.With) error {
 		if svc.Name != w.Service {
 			continue
 		}
-		svc.Integration.Values = merge(svc.Integration.Values, w.Values)
+		svc.Integration.Values = installation.Merge(svc.Integration.Values, w.Values)
 		d.siblings = append(d.siblings, svc.Name)
 		_, err := d.installBundle(ctx, &svc)
 		return err
@@ -104,38 +105,17 @@ func (d *deployment) installBundle(ctx context.Context, svc *config.Service) (ki
 	image := d.images[svc.Name]
 	d.job.Say("loading " + image.bundle.Name + " " + image.bundle.Version)
 	if svc.Chart == "" {
-		loaded, err := image.wait()
+		loaded, err := image.Wait()
 		if err != nil {
 			return loaded, err
 		}
 		return loaded, d.applyPath(ctx, filepath.Join(svc.Dir, svc.Manifests), &replacement{name: image.bundle.Name, ref: loaded.Ref})
 	}
-	// While the image is on its way under the name that it usually gets.
-	expected := imageRef(image.bundle)
-	chart, err := d.prepare(ctx, svc, image, expected)
-	if err != nil {
-		return kindtest.Loaded{}, err
-	}
-	loaded, err := image.wait()
-	if err == nil && loaded.Ref != expected {
-		chart, err = d.prepare(ctx, svc, image, loaded.Ref)
-	}
-	if err != nil {
-		return loaded, err
-	}
-	return loaded, chart.Install(ctx)
-}
-
-// prepare makes the chart of a bundle ready to be installed with an image.
-func (d *deployment) prepare(ctx context.Context, svc *config.Service, image *loading, ref string) (*kindtest.PreparedChart, error) {
 	archive, err := os.ReadFile(filepath.Join(image.folder, "chart.tgz"))
 	if err != nil {
-		return nil, fmt.Errorf("the bundle of %s has no chart: %w", image.bundle.Name, err)
+		return kindtest.Loaded{}, fmt.Errorf("the bundle of %s has no chart: %w", image.bundle.Name, err)
 	}
-	return d.lease.PrepareChart(ctx, kindtest.Chart{
-		Release: image.bundle.Name, Archive: archive,
-		Values: merge(svc.Integration.Values, imageValues(ref)),
-	})
+	return image.Install(ctx, d.lease, archive, svc.Integration.Values)
 }
 
 // applyPath applies a manifest file, or all of a folder in the order of their
@@ -181,7 +161,7 @@ func (d *deployment) checkImage(ctx context.Context) error {
 	}
 	found := 0
 	for _, i := range images {
-		if i.Image != d.loaded.Ref {
+		if !installation.SameRef(i.Image, d.loaded.Ref) {
 			continue
 		}
 		same, err := d.lease.Cluster().Runs(ctx, i.ImageID, d.loaded)
@@ -204,12 +184,7 @@ func (d *deployment) checkImage(ctx context.Context) error {
 
 // foreignImages says that a chart does not use the image that it is given.
 func (d *deployment) foreignImages(images []kindtest.PodImage) error {
-	return &pipeline.Failure{
-		Summary: "no pod runs the image of the bundle",
-		Cause: fmt.Sprintf("The chart has to use the values image.repository and image.tag, like this:\n"+
-			"  image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n"+
-			"Its pods should run %s, but they run:\n%s", d.loaded.Ref, listImages(images)),
-	}
+	return installation.ForeignImages("no pod runs the image of the bundle", d.loaded.Ref, images)
 }
 
 // otherImages explains why nothing gets ready: when no pod even tries to run
@@ -220,19 +195,11 @@ func (d *deployment) otherImages(ctx context.Context, notReady error) error {
 		return notReady
 	}
 	for _, i := range images {
-		if i.Image == d.loaded.Ref {
+		if installation.SameRef(i.Image, d.loaded.Ref) {
 			return notReady
 		}
 	}
 	return d.foreignImages(images)
-}
-
-func listImages(images []kindtest.PodImage) string {
-	var b strings.Builder
-	for _, i := range images {
-		fmt.Fprintf(&b, "  %s/%s: %s\n", i.Pod, i.Container, i.Image)
-	}
-	return b.String()
 }
 
 // record adds a built-in check to the findings.

@@ -6,49 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
-	"gitlab.com/selfcontained/pipeline/stages/container"
 	"gitlab.com/selfcontained/pipeline/stages/gotool/gotooltest"
 )
-
-func TestImageValuesFollowTheConventionOfHelmCreate(t *testing.T) {
-	t.Parallel()
-	for ref, want := range map[string]map[string]any{
-		"pipeline.local/stock:1.0.0-abc":      {"repository": "pipeline.local/stock", "tag": "1.0.0-abc", "pullPolicy": "IfNotPresent"},
-		"localhost:5000/team/stock@sha256:12": {"repository": "localhost:5000/team/stock", "digest": "sha256:12", "tag": "bundle@sha256:12", "pullPolicy": "IfNotPresent"},
-	} {
-		if diff := cmp.Diff(map[string]any{"image": want}, imageValues(ref)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", ref, diff)
-		}
-	}
-}
-
-func TestImageRefNamesTheContent(t *testing.T) {
-	t.Parallel()
-	b := &container.Bundle{Name: "stock", Version: "1.0.0+build.7", Digest: evidence.Sum([]byte("x"))}
-	if got, want := imageRef(b), "pipeline.local/stock:1.0.0-build.7-"+b.Digest.Short(); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-func TestMergeLaysMapsOverMaps(t *testing.T) {
-	t.Parallel()
-	a := map[string]any{"image": map[string]any{"tag": "a", "keep": 1}, "list": []int{1}}
-	b := map[string]any{"image": map[string]any{"tag": "b"}, "list": []int{2}, "new": true}
-	want := map[string]any{"image": map[string]any{"tag": "b", "keep": 1}, "list": []int{2}, "new": true}
-	if diff := cmp.Diff(want, merge(a, b)); diff != "" {
-		t.Errorf("merged (-want +got):\n%s", diff)
-	}
-	if a["image"].(map[string]any)["tag"] != "a" {
-		t.Error("merge changed its argument")
-	}
-}
 
 func TestReplacementPutsTheTestedImageIntoManifests(t *testing.T) {
 	t.Parallel()
@@ -76,27 +40,6 @@ func (f failing) Attach(context.Context) (*kindtest.Cluster, error) { return nil
 func (f failing) Check(context.Context) error                       { return f.err }
 func (failing) Delete(context.Context) error                        { return nil }
 func (failing) ExportLogs(context.Context, string) error            { return nil }
-
-func TestStatusOfFailures(t *testing.T) {
-	t.Parallel()
-	var failure *pipeline.Failure
-	var notTested *pipeline.NotTested
-	for name, c := range map[string]struct {
-		err    error
-		target any
-		text   string
-	}{
-		"environment": {&kindtest.EnvironmentError{What: "no engine", Remedy: "start one"}, &notTested, "no engine; start one"},
-		"permission":  {&kindtest.PermissionError{Action: "create namespaces", Remedy: "ask"}, &notTested, "not allowed to create namespaces"},
-		"chart":       {&kindtest.ChartError{Chart: "c", File: "templates/x.yaml", Line: 3, Msg: "no"}, &failure, "templates/x.yaml:3"},
-		"not ready":   {&kindtest.NotReadyError{}, &failure, ""},
-	} {
-		err := stageError(c.err)
-		if !errors.As(err, c.target) || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%s: %T %v, want %T with %q", name, err, err, c.target, c.text)
-		}
-	}
-}
 
 func TestPreflightSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
@@ -155,18 +98,5 @@ func TestKeyHasTestsValuesAndDataButNotTheCluster(t *testing.T) {
 	}
 	if key(t, dir, Options{Provider: failing{}}) != base {
 		t.Error("the cluster is part of the key")
-	}
-}
-
-func TestFirstLines(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		text string
-		n    int
-		want string
-	}{{"a\nb\nc\n", 2, "a\nb"}, {"a\n", 5, "a"}, {"", 3, ""}} {
-		if got := firstLines(c.text, c.n); got != c.want {
-			t.Errorf("firstLines(%q, %d) = %q, want %q", c.text, c.n, got, c.want)
-		}
 	}
 }

@@ -5,24 +5,22 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"gitlab.com/selfcontained/pipeline/kindtest"
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/stages/container"
+	"gitlab.com/selfcontained/pipeline/stages/internal/installation"
 )
 
 // loading is an image on its way into the cluster.
 type loading struct {
+	*installation.Image
 	bundle *container.Bundle
 	folder string // outputs of the container stage
-	done   chan struct{}
-	loaded kindtest.Loaded
-	err    error
 }
 
-// wait returns what became of it.
-func (l *loading) wait() (kindtest.Loaded, error) {
-	<-l.done
-	return l.loaded, l.err
+func newLoading(bundle *container.Bundle, folder string) *loading {
+	return &loading{bundle: bundle, folder: folder, Image: &installation.Image{
+		Name: bundle.Name, Version: bundle.Version, Digest: bundle.Digest, Layout: filepath.Join(folder, "oci"),
+	}}
 }
 
 // load begins to bring the images of the service and of its siblings into the
@@ -45,30 +43,19 @@ func (d *deployment) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.images[w.Service] = &loading{bundle: bundle, folder: folder, done: make(chan struct{})}
+		d.images[w.Service] = newLoading(bundle, folder)
 	}
 	folder, _ := d.job.Need("container")
-	d.images[d.stage.o.Service.Name] = &loading{bundle: d.bundle, folder: folder, done: make(chan struct{})}
+	d.images[d.stage.o.Service.Name] = newLoading(d.bundle, folder)
 	for _, image := range d.images {
-		go d.loadOne(ctx, image)
+		image.Load(ctx, d.cluster, d.job)
 	}
 	return nil
-}
-
-func (d *deployment) loadOne(ctx context.Context, image *loading) {
-	defer close(image.done)
-	b := image.bundle
-	finished := d.job.Phase("load " + b.Name)
-	image.loaded, image.err = d.cluster.Load(ctx, filepath.Join(image.folder, "oci"), string(b.Digest), imageRef(b))
-	if image.err == nil {
-		finished()
-		fmt.Fprintf(d.job.Log, "image %s (%s), %d bytes sent\n", image.loaded.Ref, image.loaded.Digest, image.loaded.Sent)
-	}
 }
 
 // settle waits until nothing is on its way any more.
 func (d *deployment) settle() {
 	for _, image := range d.images {
-		<-image.done
+		_, _ = image.Wait()
 	}
 }

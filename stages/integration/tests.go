@@ -3,12 +3,12 @@ package integration
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
 	"gitlab.com/selfcontained/pipeline/stages/gotest"
 	"gitlab.com/selfcontained/pipeline/stages/gotool"
+	"gitlab.com/selfcontained/pipeline/stages/internal/installation"
 )
 
 // test runs the tests with the build tag, and only these.
@@ -38,19 +38,8 @@ func (d *deployment) test(ctx context.Context, binaries func() *gotest.Binaries)
 	if err != nil {
 		return err
 	}
-	d.job.Findings.Summary = fmt.Sprintf("%s in %s%s", result.Summary(), d.lease.Cluster().Name, times(d.job.Findings.Phases, "ready", "tests"))
+	d.job.Findings.Summary = fmt.Sprintf("%s in %s%s", result.Summary(), d.lease.Cluster().Name, installation.Times(d.job.Findings.Phases, "ready", "tests"))
 	return result.Err(Tag)
-}
-
-// times lists how long some phases took: ", ready 1.2 s, tests 0.4 s".
-func times(phases []pipeline.Phase, names ...string) string {
-	var b strings.Builder
-	for _, p := range phases {
-		if slices.Contains(names, p.Name) {
-			fmt.Fprintf(&b, ", %s %.1f s", p.Name, p.Took.Seconds())
-		}
-	}
-	return b.String()
 }
 
 // names is the pattern that selects the tagged tests among those that are
@@ -61,10 +50,4 @@ func names(files []gotool.TestFile) string {
 		all = append(all, f.Tests...)
 	}
 	return "^(" + strings.Join(all, "|") + ")$"
-}
-
-// firstLines returns at most n lines of text.
-func firstLines(text string, n int) string {
-	lines := strings.SplitAfterN(text, "\n", n+1)
-	return strings.TrimRight(strings.Join(lines[:min(n, len(lines))], ""), "\n")
 }
