@@ -69,6 +69,15 @@ func predicates() []Predicate {
 			Digests:    map[string]evidence.Digest{"chart": evidence.Sum([]byte("chart"))},
 			Overridden: []Exception{{Rule: "stage unit", Reason: "fire", By: "sam", Until: day(2)}},
 			Waived:     []Exception{{Rule: "stage lint", Reason: "later", Until: day(20)}}, Unsigned: true,
+			Notes: "### Added\n\n- orders <b>&</b> \u2028 coupons\n",
+		},
+		Consent{Terms: scs, By: "kim", At: day(2), Note: "tried it"},
+		Promotion{
+			Terms: scs, Version: "0.3.0", Commit: "c0ffee", Lock: evidence.Sum([]byte("lock")), Evidence: evidence.Sum([]byte("evidence")),
+			Previous: evidence.Sum([]byte("previous")), Rollback: true, By: "kim",
+		},
+		Promotion{ // the first one
+			Terms: scs, Version: "0.1.0", Commit: "c0ffee", Lock: evidence.Sum([]byte("lock")), Evidence: evidence.Sum([]byte("evidence")), By: "ci",
 		},
 	}
 }
@@ -152,7 +161,7 @@ func TestIncompletePredicatesAreNotSigned(t *testing.T) {
 	t.Parallel()
 	key := aKey(t)
 	for _, p := range []Predicate{
-		Verdict{}, Manual{}, Review{}, Override{}, Release{},
+		Verdict{}, Manual{}, Review{}, Override{}, Release{}, Consent{}, Promotion{},
 		Verdict{Terms: terms(), Stage: "unit", Status: "green", Inputs: evidence.Sum(nil), Started: day(1), Version: "1.0.0", Commit: "c"},
 		Verdict{Terms: terms(), Stage: "unit", Status: "waived", Inputs: evidence.Sum(nil), Started: day(1), Version: "1.0.0", Commit: "c"},
 		Verdict{ // encoding/json would take the one for the other when reading
@@ -164,8 +173,69 @@ func TestIncompletePredicatesAreNotSigned(t *testing.T) {
 			t.Errorf("%+v is signed", p)
 		}
 	}
+	for name, p := range incomplete() {
+		if _, err := key.Sign(aBundle(), p); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%+v: %v; expected %q", p, err, name)
+		}
+	}
 	if _, err := key.Sign(Subject{Digest: "sha256:12"}, predicates()[0]); err == nil {
 		t.Error("a subject without digest is signed")
+	}
+}
+
+// incomplete are predicates of a combination that lack one thing each, by its
+// name.
+func incomplete() map[string]Predicate {
+	list := map[string]Predicate{}
+	for name, change := range map[string]func(*Consent){
+		"system": func(c *Consent) { c.System = "" }, "environment": func(c *Consent) { c.Environment = " " },
+		"by": func(c *Consent) { c.By = "\t" }, "at": func(c *Consent) { c.At = time.Time{} },
+		"issued": func(c *Consent) { c.Issued = time.Time{} }, "expires after issued": func(c *Consent) { c.Expires = c.Issued },
+		"policy as sha256 digest": func(c *Consent) { c.Policy = "sha256:" },
+	} {
+		c := Consent{Terms: terms(), By: "kim", At: day(2)}
+		c.System, c.Environment = "shop", "production"
+		change(&c)
+		list[name] = c
+	}
+	for name, change := range map[string]func(*Promotion){
+		"needs system": func(p *Promotion) { p.System = "" }, "needs environment": func(p *Promotion) { p.Environment = "" },
+		"version": func(p *Promotion) { p.Version = "" }, "commit": func(p *Promotion) { p.Commit = "" },
+		"needs by":                  func(p *Promotion) { p.By = "" },
+		"lock as sha256 digest":     func(p *Promotion) { p.Lock = "" },
+		"evidence as sha256 digest": func(p *Promotion) { p.Evidence = p.Evidence[:70] },
+		"previous as sha256 digest": func(p *Promotion) { p.Previous = "none" },
+		"sequence of 1 or more":     func(p *Promotion) { p.Sequence = 0 },
+		"sequence of 0 or more":     func(p *Promotion) { p.Sequence = -1 },
+	} {
+		p := Promotion{Terms: terms(), Version: "0.1.0", Commit: "c", Lock: evidence.Sum(nil), Evidence: evidence.Sum(nil), By: "ci"}
+		p.System, p.Environment = "shop", "production"
+		change(&p)
+		list[name] = p
+	}
+	list["notes of at most 64 KiB"] = Release{Terms: terms(), Version: "1.0.0", Commit: "c", Tag: "v1.0.0", Notes: strings.Repeat("x", MaxNotes+1)}
+	return list
+}
+
+// The longest notes still fit into an envelope, and text that is no UTF-8 makes
+// a statement that can be verified, or none.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	key := aKey(t)
+	trust := Trust{Keys: []*PublicKey{key.Public()}}
+	r := Release{Terms: terms(), Version: "1.0.0", Commit: "c", Tag: "v1.0.0", Notes: strings.Repeat("\x01", MaxNotes)}
+	s, err := Verify(mustSign(t, key, r), trust, aBundle().Digest, day(10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := As[Release](s); err != nil || got.Notes != r.Notes {
+		t.Errorf("%d bytes of notes came back as %d; %v", len(r.Notes), len(got.Notes), err)
+	}
+	r.Notes = "caf\xe9"
+	if envelope, err := key.Sign(aBundle(), r); err == nil {
+		if _, err := Verify(envelope, trust, aBundle().Digest, day(10)); err != nil {
+			t.Errorf("notes that are no UTF-8 are signed and cannot be verified: %v", err)
+		}
 	}
 }
 
