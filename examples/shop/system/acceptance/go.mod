@@ -1,0 +1,3 @@
+module gitlab.com/selfcontained/shop/acceptance
+
+go 1.26.0
