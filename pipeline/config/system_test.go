@@ -67,7 +67,7 @@ func TestLoadSystem(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	values, err := LoadValues(filepath.Join(dir, "all.yaml"), []string{"stock", "cart"})
+	values, err := ParseValues("all.yaml", read(t, filepath.Join(dir, "all.yaml")), []string{"stock", "cart"})
 	if diff := cmp.Diff(map[string]map[string]any{"stock": {"replicas": 2}, "cart": nil}, values); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
@@ -136,8 +136,7 @@ func TestBadValues(t *testing.T) {
 		"[1]\n":           `v.yaml:1:1: a list; expected a mapping of services to their values`,
 		"a: [\n":          "v.yaml:",
 	} {
-		dir := tree(t, map[string]string{"v.yaml": file})
-		_, err := LoadValues(filepath.Join(dir, "v.yaml"), []string{"stock"})
+		_, err := ParseValues("v.yaml", []byte(file), []string{"stock"})
 		var problems Problems
 		if !errors.As(err, &problems) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %s", file, err, want)

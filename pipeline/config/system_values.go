@@ -1,19 +1,11 @@
 package config
 
-import (
-	"fmt"
-	"os"
-	"slices"
-)
+import "slices"
 
-// LoadValues reads a file with values of charts: a mapping of services to
-// mappings. A service that is not among the known ones is a problem. Every error
-// about the content is Problems.
-func LoadValues(file string, services []string) (map[string]map[string]any, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the values: %w", err)
-	}
+// ParseValues reads a file with values of charts from data: a mapping of
+// services to mappings. A service that is not among the known ones is a problem.
+// Every error is Problems.
+func ParseValues(file string, data []byte, services []string) (map[string]map[string]any, error) {
 	name := display(file)
 	root, problem := parseYAML(name, data)
 	if problem != nil {

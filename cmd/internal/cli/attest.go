@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,14 +130,18 @@ func (f *attestFlags) attest(ctx context.Context, s *streams, say func(svc *serv
 }
 
 // speaker is who signs: as told, else the user of the machine.
-func (f *attestFlags) speaker() string {
-	if f.by != "" {
-		return f.by
+func (f *attestFlags) speaker() string { return speaker(f.by) }
+
+// speaker is who says something: the given name or, without one, the user who
+// started the job, or that of this machine.
+func speaker(by string) string {
+	if by = cmp.Or(by, os.Getenv("GITLAB_USER_LOGIN")); by != "" {
+		return by
 	}
 	if u, err := user.Current(); err == nil {
 		return u.Username
 	}
-	return os.Getenv("USER")
+	return cmp.Or(os.Getenv("USER"), "somebody")
 }
 
 func (f *attestFlags) attach(ctx context.Context, s *streams, sess *session, svc *service, p sign.Predicate) error {

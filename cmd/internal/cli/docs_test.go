@@ -39,7 +39,8 @@ func TestEveryCommandInTheDocsIsInAScript(t *testing.T) {
 	t.Parallel()
 	var scripts strings.Builder
 	files, _ := filepath.Glob("testdata/*/*.txtar")
-	for _, f := range files {
+	stories, _ := filepath.Glob("../story/testdata/*/*.txtar")
+	for _, f := range append(files, stories...) {
 		data, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"gitlab.com/selfcontained/pipeline/release"
 	"gitlab.com/selfcontained/pipeline/release/gitlab"
 	"gitlab.com/selfcontained/pipeline/release/registry"
+	"gitlab.com/selfcontained/pipeline/release/scs/deploy"
+	"gitlab.com/selfcontained/pipeline/release/scs/promote"
 )
 
 // The exit codes; the first that applies wins: 130, 2, 1, 3, 4.
@@ -47,6 +49,11 @@ func exitCode(err error) int {
 		forgeTag *gitlab.TagConflictError
 		taken    *registry.TagTaken
 		asset    *gitlab.AssetConflictError
+		gate     *gateError
+		promoted *promote.RefusedError
+		moved    *promote.MovedError
+		older    *deploy.OlderError
+		deployed *deploy.FailedError
 	)
 	switch {
 	case err == nil:
@@ -59,8 +66,11 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errNothing):
 		return exitNothing
-	case errors.As(err, &refused), errors.As(err, &tag), errors.As(err, &forgeTag), errors.As(err, &taken), errors.As(err, &asset):
+	case errors.As(err, &refused), errors.As(err, &tag), errors.As(err, &forgeTag), errors.As(err, &taken), errors.As(err, &asset),
+		errors.As(err, &gate), errors.As(err, &promoted), errors.As(err, &moved), errors.As(err, &older):
 		return exitGate
+	case errors.As(err, &deployed):
+		return exitFailed
 	}
 	return exitEnvironment
 }

@@ -19,3 +19,8 @@ func relative(path string) string {
 	}
 	return rel
 }
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}

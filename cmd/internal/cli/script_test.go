@@ -117,11 +117,6 @@ func without(ts *testscript.TestScript, _ bool, keep []string) {
 	ts.Setenv("PATH", bin)
 }
 
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
-}
-
 // commit makes a repository of a folder if it is none, and commits everything:
 // commit DIR MESSAGE.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
