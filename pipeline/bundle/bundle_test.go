@@ -18,6 +18,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/registrytest"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/release/registry"
+	"gitlab.com/selfcontained/pipeline/stages/container"
 )
 
 func shop() bundletest.Spec {
@@ -167,6 +168,24 @@ func TestReadRefuses(t *testing.T) {
 				t.Errorf("%v; expected a broken bundle that %s", err, c.want)
 			}
 		})
+	}
+}
+
+// The bundles of these tests look like those that the container stage writes.
+func TestForm(t *testing.T) {
+	t.Parallel()
+	var all strings.Builder
+	for _, m := range bundletest.New(shop()).Manifests {
+		all.Write(m.Raw)
+	}
+	for _, part := range []string{
+		`"` + container.RoleAnnotation + `":"chart"`, `"` + container.RoleAnnotation + `":"api"`, `"` + container.RoleAnnotation + `":"sbom"`,
+		`"` + container.APIAnnotation + `":"provides"`, `"` + container.APIAnnotation + `":"uses"`,
+		`"artifactType":"` + container.APIType + `"`, `"artifactType":"` + container.SBOMType + `"`,
+	} {
+		if !strings.Contains(all.String(), part) {
+			t.Errorf("no manifest has %s", part)
+		}
 	}
 }
 

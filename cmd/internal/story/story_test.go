@@ -130,7 +130,9 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 func culprits(ts *testscript.TestScript, _ bool, args []string) {
 	var result struct {
 		Search struct {
-			Culprits []struct{ Changes []struct{ Service, To string } }
+			Culprits []struct {
+				Changes []struct{ Service, To string }
+			}
 		}
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &result))

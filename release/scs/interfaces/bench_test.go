@@ -18,7 +18,6 @@ import (
 // The promise: 50 services with 10 methods and 100 messages each, each of which
 // uses 5 others by an older copy, are checked within a second.
 const (
-	manyServices  = 50
 	manyMethods   = 10
 	manyMessages  = 100
 	manyNeighbors = 5

@@ -76,7 +76,7 @@ func (s served) newest(t testing.TB, in resolve.Input) *resolve.Result {
 // have needed alone; that of the registry is in it.
 func TestPromise(t *testing.T) {
 	signer := signtest.Signer(t)
-	for name, s := range kinds(t, signer, 3) {
+	for name, s := range kinds(t, signer, min(3, manyVersions)) {
 		cache := t.TempDir()
 		for _, c := range []struct {
 			name    string

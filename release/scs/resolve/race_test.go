@@ -7,4 +7,4 @@ const slower = 3
 
 // manyVersions is how many versions each service of the synthetic registry has:
 // signing and writing all of them takes a minute with the race detector.
-const manyVersions = 5
+const manyVersions = 2

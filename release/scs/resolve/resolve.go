@@ -115,8 +115,8 @@ const defaultJobs = 16
 
 // Resolve looks for the newest candidate of each service. That a service has
 // none is an answer: see Choice. The error is the *Unreachable of each service
-// whose registry could not be read (joined, by name), or about a range that
-// cannot be read.
+// whose registry could not be read (joined, by name; the result has the others),
+// or about a range that cannot be read.
 func Resolve(ctx context.Context, in Input) (*Result, error) {
 	r := &resolver{Input: in, slots: make(chan struct{}, cmp.Or(in.Jobs, defaultJobs)), stages: once(in.Require)}
 	r.policy = policy.Policy{Require: r.stages, Signed: true}

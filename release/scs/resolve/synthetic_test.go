@@ -50,10 +50,10 @@ type entry struct {
 
 // synthetic is the content of a registry.
 type synthetic struct {
-	versions int // of each service
-	entries [][]entry // by service; each after what it names
-	blobs   []map[evidence.Digest][]byte
-	current []scs.Member // the oldest version
+	versions int       // of each service
+	entries  [][]entry // by service; each after what it names
+	blobs    []map[evidence.Digest][]byte
+	current  []scs.Member // the oldest version
 }
 
 // makeSynthetic makes and signs the content, as many services at once as there

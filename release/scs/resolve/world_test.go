@@ -26,8 +26,7 @@ type world struct {
 	t      *testing.T
 	repo   *repository.Repository
 	signer *sign.Signer
-	// seen are the addresses that were asked for.
-	in resolve.Input
+	in     resolve.Input
 }
 
 func newWorld(t *testing.T, host string) *world {

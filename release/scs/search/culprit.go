@@ -132,7 +132,7 @@ func (s *search) green(m mix) bool {
 	if v := s.answers[m]; v != nil && v.passed != v.failed {
 		return v.passed > v.failed
 	}
-	return false
+	return s.above(m) != "" && s.below(m) == ""
 }
 
 // above returns a mix that passes and has all of m, below one that fails and is
