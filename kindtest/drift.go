@@ -50,7 +50,7 @@ const maxCompared = 8
 // the release's own containers have to run, by release; releases without one are
 // not asked. Nothing is changed.
 func (s *Space) Drift(ctx context.Context, releases []Release, images map[string]Loaded) (map[string][]ObjectDrift, error) {
-	d := &driftSearch{space: s}
+	d := &driftSearch{space: s, same: make(map[string]bool)}
 	if err := d.survey(ctx); err != nil {
 		return nil, err
 	}
@@ -86,6 +86,7 @@ type driftSearch struct {
 	space    *Space
 	snapshot *Snapshot
 	scaled   map[string]bool // "deployment/stock": an autoscaler sets its replicas
+	same     map[string]bool // what runs has found out
 }
 
 // survey looks at what pods there are and at who scales them.

@@ -57,7 +57,7 @@ func (d *driftSearch) wrongIn(ctx context.Context, p *corev1.Pod, own map[string
 		if !own[i.Container] || i.ImageID == "" {
 			continue
 		}
-		same, err := d.space.lease.cluster.Runs(ctx, i.ImageID, image)
+		same, err := d.runs(ctx, i.ImageID, image)
 		if err != nil {
 			return nil, err
 		}
@@ -70,6 +70,19 @@ func (d *driftSearch) wrongIn(ctx context.Context, p *corev1.Pod, own map[string
 		}
 	}
 	return out, nil
+}
+
+// runs is Cluster.Runs, which may have to ask the nodes, once for each image.
+func (d *driftSearch) runs(ctx context.Context, imageID string, image Loaded) (bool, error) {
+	key := imageID + " " + image.Digest + " " + image.Config
+	if same, known := d.same[key]; known {
+		return same, nil
+	}
+	same, err := d.space.lease.cluster.Runs(ctx, imageID, image)
+	if err == nil {
+		d.same[key] = same
+	}
+	return same, err
 }
 
 // SameImage reports whether two references name one image. Of a reference by

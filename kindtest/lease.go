@@ -188,6 +188,9 @@ func (c *Cluster) deleteNamespace(ctx context.Context, name string, uid types.UI
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
+	if apierrors.IsConflict(err) && ctx.Err() == nil {
+		return c.deleteNamespace(ctx, name, uid) // it has changed meanwhile, perhaps because somebody else deletes it
+	}
 	if err != nil {
 		return c.apiError("delete namespace "+name, err)
 	}

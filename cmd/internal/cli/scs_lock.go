@@ -60,7 +60,9 @@ func (u *updater) held(found *search.Result, c scs.Combination) []scs.Held {
 	var held []scs.Held
 	if found != nil {
 		for _, h := range found.Held {
-			held = append(held, scs.Held{Service: h.Service, Version: cmp.Or(h.To, "none"), With: h.With, Why: h.Why, Replay: u.replay(found, h, c)})
+			held = append(held, u.together(scs.Held{
+				Service: h.Service, Version: cmp.Or(h.To, "none"), With: h.With, Why: h.Why, Replay: u.replay(found, h, c),
+			}))
 		}
 	}
 	for _, choice := range u.found.Choices {
@@ -70,6 +72,22 @@ func (u *updater) held(found *search.Result, c scs.Combination) []scs.Held {
 	}
 	slices.SortStableFunc(held, func(a, b scs.Held) int { return cmp.Compare(a.Service, b.Service) })
 	return held
+}
+
+// together keeps what was known of a version that was held back before: once the
+// other half of a pair is in the lock, it fails by itself, but it is not to blame
+// alone.
+func (u *updater) together(h scs.Held) scs.Held {
+	if u.lock == nil || len(h.With) > 0 {
+		return h
+	}
+	for _, before := range u.lock.Held {
+		if before.Service == h.Service && before.Version == h.Version && len(before.With) > 0 {
+			h.With = before.With
+			h.Why = "it fails together with " + strings.Join(before.With, ", ")
+		}
+	}
+	return h
 }
 
 // replay is the command that shows why a change is held back, with the lock as it

@@ -129,7 +129,7 @@ func (t *suite) run(ctx context.Context, c scs.Combination, at *pipeline.Checkou
 	}
 	e := &pipeline.Engine{
 		Plan: plan, Checkout: at, Store: t.store, Locks: filepath.Join(t.cache, "locks"), Masker: t.streams.masker,
-		Version: releasedVersion(), Observer: observer,
+		Version: releasedVersion(), Observer: observer, Refresh: t.sources.Refresh,
 	}
 	if force {
 		e.Forced = []string{node.Name}

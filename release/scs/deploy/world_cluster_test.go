@@ -8,8 +8,10 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,16 @@ import (
 	"gitlab.com/selfcontained/pipeline/release/scs"
 	"gitlab.com/selfcontained/pipeline/release/scs/deploy"
 )
+
+// TestMain lets more tests run at once than there are processors: they wait for
+// pods.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if n, _ := strconv.Atoi(flag.Lookup("test.parallel").Value.String()); n < 5 {
+		_ = flag.Set("test.parallel", "5") // it is a number
+	}
+	os.Exit(m.Run())
+}
 
 // world is the cluster that all runs on this machine share, with an image in it.
 type world struct {

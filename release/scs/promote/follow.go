@@ -117,13 +117,18 @@ func (p *Plan) still(ctx context.Context) (bool, error) {
 }
 
 // deployment tells GitLab. A promotion that another one has followed meanwhile is
-// not recorded any more: it would look like the newest.
+// not recorded any more: it would look like the newest. Neither is one that
+// another one has just made: GitLab would take the same deployment from both, and
+// who made it records it, or whoever promotes next.
 func (p *Plan) deployment() release.Step {
 	return release.Step{
 		Name: "deployment", What: fmt.Sprintf("record the deployment to %s in GitLab", p.Draft.Environment),
 		Look: func(ctx context.Context) (bool, error) {
 			if p.at == nil {
 				return false, nil // the commit is not known before it is made
+			}
+			if p.adopted {
+				return true, nil
 			}
 			if still, err := p.still(ctx); err != nil || !still {
 				return !still, err

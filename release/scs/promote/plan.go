@@ -37,7 +37,9 @@ type Plan struct {
 	Journal func(effect string, done bool)
 
 	// at is the promotion that the environment was moved by; nil before that.
-	at *Moved
+	// adopted says that another one has made it, at the same time.
+	at      *Moved
+	adopted bool
 }
 
 // Steps are what is to be done, in order: what is named by digest, the pointer,
@@ -125,7 +127,7 @@ func (p *Plan) adopt(ctx context.Context, lost *gitrepo.LostError) (bool, error)
 		return false, moved
 	}
 	if last.ID == p.Draft.ID {
-		p.at = last
+		p.at, p.adopted = last, true
 		return true, nil
 	}
 	moved.By, moved.Version, moved.Sequence = last.By, last.Version, last.Sequence

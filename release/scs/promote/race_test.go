@@ -118,7 +118,7 @@ func TestSameAtOnce(t *testing.T) {
 	s := newSupplies(t)
 	w := newWorld(t, s, s.locks[0], "staging")
 	r := newReader(t, w)
-	for round := range 20 {
+	for round := range 10 {
 		lock := s.locks[round%3]
 		worlds := [2]world{*w, *w}
 		for i, by := range []string{"anna", "bert"} {
@@ -132,7 +132,7 @@ func TestSameAtOnce(t *testing.T) {
 			t.Fatalf("round %d: %d promotions", round, 1+len(e.Older))
 		}
 	}
-	w.deployed(t, 20)
+	w.deployed(t, 10)
 }
 
 // TestSlowFollower has a promotion stop behind its push until another one is
