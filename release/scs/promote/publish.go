@@ -117,6 +117,9 @@ func (p *Publication) copy(ctx context.Context, m scs.Member) error {
 	if there, err := p.has(ctx, m.Bundle); err != nil || there {
 		return err
 	}
+	if p.Source == nil || m.Source == p.To.String() {
+		return fmt.Errorf("the bundle of %s %s, %s, is not in %s, and nothing else is known to have it", m.Service, m.Version, m.Bundle, p.To)
+	}
 	from, err := p.Source(m)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", m.Service, m.Version, err)

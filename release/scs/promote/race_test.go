@@ -51,37 +51,47 @@ func (w *world) environment(t *testing.T) *promote.Environment {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSupplies(t)
-	w := newWorld(t, s, s.locks[0], "staging")
-	w.promote(t)
-	r := newReader(t, w)
-	at, wins := 0, map[string]int{}
-	for round := range 100 {
-		worlds := [2]world{*w, *w}
-		for i, by := range []string{"anna", "bert"} {
-			worlds[i].By, worlds[i].Now = by, w.Now.Add(time.Duration(round)*time.Second)
-			worlds[i].wants(t, s.locks[(at+1+i)%3])
+	base := newWorld(t, s, s.locks[0], "staging")
+	base.promote(t)
+	wins, seen := map[string]int{}, map[string]int{}
+	for range 5 {
+		w := base.copy(t)
+		r := &reader{w: w, clone: w.Clone, seen: seen}
+		at := 0
+		for round := range 20 {
+			winner := w.round(t, s, r, at, round)
+			at = (at + 1 + winner) % 3
+			wins[[]string{"anna", "bert"}[winner]]++
 		}
-		errs := contest(t, worlds, r)
-		winner := 0
-		if errs[0] != nil {
-			winner = 1
-		}
-		var moved *promote.MovedError
-		var lost *gitrepo.LostError
-		by, lock := worlds[winner].By, s.locks[(at+1+winner)%3]
-		if errs[winner] != nil || !errors.As(errs[1-winner], &moved) || !errors.As(errs[1-winner], &lost) || moved.By != by || moved.Version != lock.Version ||
-			!strings.Contains(moved.Error(), by+" has just moved it to version "+lock.Version) {
-			t.Fatalf("round %d: %v and %v", round, errs[0], errs[1])
-		}
-		at = (at + 1 + winner) % 3
-		wins[by]++
-		w.check(t, lock, int64(round+2), by)
+		w.deployed(t, 21)
 	}
-	w.deployed(t, 101)
-	if r.seen[""] > 0 {
-		t.Errorf("a reader saw %v", r.seen)
+	if seen[""] > 0 {
+		t.Errorf("a reader saw %v", seen)
 	}
-	t.Logf("100 rounds, won by %v; a reader saw %v", wins, r.seen)
+	t.Logf("100 rounds, won by %v; a reader saw %v", wins, seen)
+}
+
+// round is one contest, from the lock with number at; it returns who has won.
+func (w *world) round(t *testing.T, s *supplies, r *reader, at, round int) (winner int) {
+	t.Helper()
+	worlds := [2]world{*w, *w}
+	for i, by := range []string{"anna", "bert"} {
+		worlds[i].By, worlds[i].Now = by, w.Now.Add(time.Duration(round)*time.Second)
+		worlds[i].wants(t, s.locks[(at+1+i)%3])
+	}
+	errs := contest(t, worlds, r)
+	if errs[0] != nil {
+		winner = 1
+	}
+	var moved *promote.MovedError
+	var lost *gitrepo.LostError
+	by, lock := worlds[winner].By, s.locks[(at+1+winner)%3]
+	if errs[winner] != nil || !errors.As(errs[1-winner], &moved) || !errors.As(errs[1-winner], &lost) || moved.By != by || moved.Version != lock.Version ||
+		!strings.Contains(moved.Error(), by+" has just moved it to version "+lock.Version) {
+		t.Fatalf("round %d: %v and %v", round, errs[0], errs[1])
+	}
+	w.check(t, lock, int64(round+2), by)
+	return winner
 }
 
 // check says where the environment and its tag are.

@@ -2,149 +2,30 @@ package promote_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
-	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/attach/repository"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign"
-	"gitlab.com/selfcontained/pipeline/pipeline/evidence/sign/signtest"
 	"gitlab.com/selfcontained/pipeline/pipeline/gitrepo"
 	"gitlab.com/selfcontained/pipeline/release"
 	"gitlab.com/selfcontained/pipeline/release/gitlab"
 	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
-	"gitlab.com/selfcontained/pipeline/release/registry"
-	"gitlab.com/selfcontained/pipeline/release/registry/loopback"
 	"gitlab.com/selfcontained/pipeline/release/scs"
 	"gitlab.com/selfcontained/pipeline/release/scs/passport"
 	"gitlab.com/selfcontained/pipeline/release/scs/promote"
 )
 
-// supplies are what all worlds begin with: bundles that were released with their
-// evidence, in a registry, and locks of them.
-type supplies struct {
-	registry string // folder
-	key      string // private key as PEM, trusted
-	person   string // private key of an approver
-	locks    []*scs.Lock
-}
-
 const projectPath = "shop/system"
 
 // now is when everything happens.
 func now() time.Time { return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC) }
-
-// newSupplies releases stock and cart, and locks three combinations of them:
-// 0.1.0, 0.1.1 with another stock, and 0.1.2 with another cart.
-func newSupplies(t testing.TB) *supplies {
-	t.Helper()
-	s := &supplies{registry: t.TempDir(), key: signtest.PEM(t), person: signtest.PEM(t)}
-	host := serve(t, s.registry)
-	lock := func(version string, members ...string) {
-		c := scs.Combination{System: "shop", Suite: evidence.Sum([]byte("suite"))}
-		for _, m := range members {
-			c = c.With(s.released(t, host, m))
-		}
-		s.locks = append(s.locks, &scs.Lock{Version: version, Combination: c})
-	}
-	lock("0.1.0", "cart 0.2.0", "stock 0.1.0")
-	lock("0.1.1", "cart 0.2.0", "stock 0.1.1")
-	lock("0.1.2", "cart 0.2.1", "stock 0.1.0")
-	return s
-}
-
-// serve starts a registry over a folder and returns its host.
-func serve(t testing.TB, dir string) string {
-	t.Helper()
-	r, err := loopback.Open(dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(r)
-	t.Cleanup(func() { server.Close(); r.Close() })
-	return strings.TrimPrefix(server.URL, "http://")
-}
-
-// released pushes the bundle of "stock 0.1.0" with the statements of its release.
-func (s *supplies) released(t testing.TB, host, name string) scs.Member {
-	t.Helper()
-	service, version, _ := strings.Cut(name, " ")
-	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(name), types.OCILayer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := layout.Write(t.TempDir(), empty.Index)
-	if err == nil {
-		err = l.AppendIndex(mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{Add: image}))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	bundle, err := registry.OpenLayout(string(l))
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := open(t, host+"/shop/"+service, nil)
-	if err := registry.Push(t.Context(), to, bundle, bundle.Digest()); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := to.Manifest(t.Context(), string(bundle.Digest()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := sign.Subject{Name: service, Digest: bundle.Digest()}
-	terms := sign.Terms{Issued: now(), Sequence: 1}
-	for _, p := range []sign.Predicate{
-		sign.Release{Terms: terms, Version: version, Commit: "c", Tag: "v" + version},
-		sign.Verdict{Terms: terms, Stage: service + "/unit", Status: "passed", Inputs: evidence.Sum(nil), Started: now(), Version: version, Commit: "c"},
-	} {
-		if _, err := attach.Put(t.Context(), to, s.sign(t, s.key, about, p)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return scs.Member{Service: service, Version: version, Bundle: bundle.Digest(), Size: int64(len(raw.Raw)), Source: "registry.example.com/shop/" + service}
-}
-
-func open(t testing.TB, ref string, journal repository.Journal) *repository.Repository {
-	t.Helper()
-	r, err := repository.Open(ref, repository.Options{Journal: journal, Jobs: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func (s *supplies) sign(t testing.TB, key string, about sign.Subject, p sign.Predicate) []byte {
-	t.Helper()
-	signer, err := sign.ReadPrivate(key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := signer.Sign(about, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 // world is what a promotion changes: a registry, a GitLab, and a clone. It is
 // written down as JSON for the processes that promote.
@@ -375,94 +256,3 @@ func (j journaledTransport) RoundTrip(req *http.Request) (*http.Response, error)
 	return resp, err
 }
 
-// state is everything that a promotion leaves behind, as text.
-func (w *world) state(t testing.TB) string {
-	t.Helper()
-	forge, err := w.double.Dump()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%s\n%s\n%s", files(t, w.dirs[0]), forge, git(t, w.Clone, "for-each-ref"))
-}
-
-// files lists the files of a registry with their digests.
-func files(t testing.TB, dir string) string {
-	t.Helper()
-	var lines []string
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "lock" {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		lines = append(lines, strings.TrimPrefix(name, dir)+" "+evidence.Sum(data).Hex())
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// look reads an environment as somebody who deploys it would, and says what is
-// wrong with it. It returns the version; "" before the first promotion.
-func (w *world) look(ctx context.Context, clone, env string) (string, error) {
-	rules, _, err := w.rules()
-	if err != nil {
-		return "", err
-	}
-	e, err := promote.ReadEnvironment(ctx, &gitrepo.Repo{Root: clone}, w.Remote, env)
-	if err != nil || e.Tip == "" {
-		return "", err
-	}
-	if p := e.Judge(passport.Seen{}, rules, w.Now); !p.Valid() {
-		return "", fmt.Errorf("commit %s: %+v", e.Tip, p.Refusals)
-	}
-	lock, err := scs.ParseLock(scs.LockName, e.Files[scs.LockName])
-	if err != nil {
-		return "", err
-	}
-	system, err := repository.Open(w.Registry+"/shop/system", repository.Options{})
-	if err != nil {
-		return "", err
-	}
-	return lock.Version, complete(ctx, system, lock.ID())
-}
-
-// complete reads a manifest and all that it names.
-func complete(ctx context.Context, in *repository.Repository, digest evidence.Digest) error {
-	m, err := in.Manifest(ctx, string(digest))
-	if err == nil && m == nil {
-		err = fmt.Errorf("%s is not there", digest)
-	}
-	if err != nil {
-		return err
-	}
-	var named struct {
-		Manifests, Layers []struct{ Digest evidence.Digest }
-	}
-	if err := json.Unmarshal(m.Raw, &named); err != nil {
-		return err
-	}
-	for _, child := range named.Manifests {
-		if err := complete(ctx, in, child.Digest); err != nil {
-			return err
-		}
-	}
-	for _, blob := range named.Layers {
-		hash := strings.TrimPrefix(string(blob.Digest), "sha256:")
-		resp, err := http.Get("http://" + in.Registry() + "/v2/shop/system/blobs/sha256:" + hash)
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("blob %s: %s", hash, resp.Status)
-		}
-	}
-	return nil
-}
-
-func copyBody(w http.ResponseWriter, resp *http.Response) (int64, error) {
-	return io.Copy(w, resp.Body)
-}
