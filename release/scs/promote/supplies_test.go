@@ -122,4 +122,3 @@ func (s *supplies) sign(t testing.TB, key string, about sign.Subject, p sign.Pre
 	}
 	return e
 }
-

@@ -255,4 +255,3 @@ func (j journaledTransport) RoundTrip(req *http.Request) (*http.Response, error)
 	}
 	return resp, err
 }
-
