@@ -20,7 +20,7 @@ const updateBranch = "scs/update"
 func (u *updater) deliver(ctx context.Context, r *updateResult, l *scs.Lock) error {
 	title := fmt.Sprintf("Update %s to %s", u.Name, l.Version)
 	if u.lock != nil && u.lock.ID() == l.ID() {
-		title = fmt.Sprintf("Note what is held back from %s %s", u.Name, l.Version)
+		title = fmt.Sprintf("Renew the lock of %s %s", u.Name, l.Version)
 	}
 	table, err := u.table(ctx, r, l)
 	if err != nil {

@@ -18,10 +18,6 @@ import (
 // written or, where that is asked for, brought to the repository.
 func (u *updater) finish(ctx context.Context, r *updateResult, c scs.Combination) error {
 	l := &scs.Lock{Version: promote.NextVersion(u.lock, c), Combination: c, Held: u.held(r.Search, c)}
-	if u.lock != nil && u.lock.ID() == l.ID() {
-		l.Version = u.lock.Version
-		l.Combination = u.lock.Combination // with its sources
-	}
 	locked := combinationOf(l.Combination, l.Version)
 	r.Lock, r.Held = &locked, l.Held
 	if u.flags.dryRun {
