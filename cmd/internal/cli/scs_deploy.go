@@ -50,7 +50,7 @@ go back to what ran before. What is installed already is left alone.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.by, "by", "", "who deploys (default: the user of this machine, or of the job)")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "say what would be done, and change nothing")
-	flags.BoolVar(&f.devTLS, "dev-tls", false, "make the secret "+deploy.TLSSecret+" with a certificate of its own where charts need it and it is missing")
+	flags.BoolVar(&f.devTLS, "self-signed", false, "make the secret "+deploy.TLSSecret+" with a certificate of its own where charts need it and it is missing")
 	flags.BoolVar(&f.older, "older", false, "allow an older promotion than the one that is installed")
 	flags.DurationVar(&f.wait, "wait", 5*time.Minute, "for how long another deployment is waited for")
 	return cmd

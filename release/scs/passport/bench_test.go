@@ -19,18 +19,22 @@ func TestSpeed(t *testing.T) {
 	l := w.lock(1)
 	ev, raw := w.evidence(l), l.Encode()
 	var before, after runtime.MemStats
+	var p *Passport
+	took := time.Hour
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	start := time.Now()
-	p := Lock("scs.lock", raw, ev, w.rules, now())
-	took := time.Since(start)
+	for range 3 { // something else may run on this machine
+		start := time.Now()
+		p = Lock("scs.lock", raw, ev, w.rules, now())
+		took = min(took, time.Since(start))
+	}
 	runtime.ReadMemStats(&after)
 	statements := 0
 	for _, list := range ev {
 		statements += len(list)
 	}
 	t.Logf("%d statements in %v on %d processors, %d KiB allocated, %d KiB in use", statements, took, runtime.GOMAXPROCS(0),
-		(after.TotalAlloc-before.TotalAlloc)>>10, after.HeapInuse>>10)
+		(after.TotalAlloc-before.TotalAlloc)/3>>10, after.HeapInuse>>10)
 	if !p.Valid() {
 		t.Fatal(p.Text())
 	}

@@ -249,7 +249,9 @@ func TestLongHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, 0)
 	var older [][]byte
+	verify := newMemory().verify
 	x := begin(w.rules, "production", now())
+	x.verify = verify
 	for n := History + 1; n >= 1; n-- {
 		p := promotion(w.lock(1), "production", int64(n))
 		p.Previous = w.lock(1).ID()
@@ -262,6 +264,7 @@ func TestLongHistory(t *testing.T) {
 		t.Error(x.Text())
 	}
 	x = begin(w.rules, "production", now())
+	x.verify = verify
 	x.history(top, older[:History-1], Seen{})
 	if !slices.Equal(x.Refused(), []Class{Inconsistent}) {
 		t.Error(x.Text())

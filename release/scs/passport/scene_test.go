@@ -3,10 +3,10 @@ package passport
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +33,7 @@ type scene struct {
 const promotions = 3
 
 func newScene(w *world) *scene {
-	s := &scene{world: w, env: "production", rules: w.rules, now: now(), seen: Seen{promotions, w.lock(promotions).ID()}, known: map[string]*sign.Statement{}, memory: &memory{answers: map[evidence.Digest]answer{}, forged: map[string][]byte{}, drafts: map[string]*draft{}}}
+	s := &scene{world: w, env: "production", rules: w.rules, now: now(), seen: Seen{promotions, w.lock(promotions).ID()}, known: map[string]*sign.Statement{}, memory: newMemory()}
 	s.tips, s.older = w.environment(promotions)
 	s.tip = s.tips[promotions-1]
 	d := s.open()
@@ -73,9 +73,13 @@ func (s *scene) judge() *Passport {
 // of ten thousand mutations most leave most envelopes as they are.
 type memory struct {
 	sync.Mutex
-	answers map[evidence.Digest]answer
+	answers map[question]map[string]answer
 	forged  map[string][]byte // envelopes by subject and the one that they are made from
 	drafts  map[string]*draft // by promotion
+}
+
+func newMemory() *memory {
+	return &memory{answers: map[question]map[string]answer{}, forged: map[string][]byte{}, drafts: map[string]*draft{}}
 }
 
 type answer struct {
@@ -83,24 +87,32 @@ type answer struct {
 	err       error
 }
 
+// question is what an answer depends on beside the envelope.
+type question struct {
+	keys    [8]*sign.PublicKey
+	revoked string
+	about   evidence.Digest
+	now     int64
+}
+
 func (m *memory) verify(envelope []byte, trust sign.Trust, about evidence.Digest, now time.Time) (*sign.Statement, error) {
-	h := sha256.New()
-	h.Write(envelope)
-	fmt.Fprint(h, about, now.UnixNano(), trust.Revoked)
-	for _, k := range trust.Keys {
-		io.WriteString(h, k.ID())
+	q := question{revoked: strings.Join(trust.Revoked, " "), about: about, now: now.UnixNano()}
+	if copy(q.keys[:], trust.Keys) < len(trust.Keys) {
+		panic("more keys than a question has")
 	}
-	key := evidence.SumOf(h)
 	m.Lock()
-	a, ok := m.answers[key]
+	a, ok := m.answers[q][string(envelope)]
 	m.Unlock()
 	if ok {
 		return a.statement, a.err
 	}
 	a.statement, a.err = sign.Verify(envelope, trust, about, now)
 	m.Lock()
-	m.answers[key] = a
-	m.Unlock()
+	defer m.Unlock()
+	if m.answers[q] == nil {
+		m.answers[q] = map[string]answer{}
+	}
+	m.answers[q][string(envelope)] = a
 	return a.statement, a.err
 }
 

@@ -60,6 +60,7 @@ func newWorld(t testing.TB, s *supplies, lock *scs.Lock, env string) *world {
 	}
 	w.Token = w.project.AccessToken(gitlabtest.Maintainer, "api")
 	git(t, "", "clone", "-q", "--template=", w.Remote, w.Clone)
+	git(t, w.Remote, "config", "receive.autogc", "false") // it costs two processes a push
 	w.wants(t, lock)
 	return w
 }

@@ -11,7 +11,7 @@ import (
 	"gitlab.com/selfcontained/pipeline/release/scs/search"
 )
 
-var worlds = flag.Int("worlds", 20, "how many worlds of a kind are measured")
+var worlds = flag.Int("worlds", 10, "how many worlds of a kind are measured")
 
 // kind is a way to plant faults among n services.
 type kind struct {

@@ -63,8 +63,8 @@ func (s *search) doubt(ctx context.Context, steps []mix, at int) error {
 	return nil
 }
 
-// boundary returns the index of a step that passes (or is smaller than one that
-// does) while the next one fails. The first step passes, the last one fails.
+// boundary returns the index of a step that passes while the next one fails. The
+// first step passes, the last one fails.
 //
 // Each round asks as few questions as will do for the least number of rounds: one
 // in the middle, or up to Parallel of them evenly spread. Where answers
@@ -87,19 +87,6 @@ func (s *search) boundary(ctx context.Context, steps []mix, why func(step, from,
 	}
 }
 
-// edge is boundary, but the step that passes has been tested itself.
-func (s *search) edge(ctx context.Context, steps []mix, why func(step, from, to int) string) (int, error) {
-	for {
-		at, err := s.boundary(ctx, steps, why)
-		if err != nil || s.known(steps[at]) {
-			return at, err
-		}
-		if err := s.ask(ctx, question{steps[at], why(at, at-1, at+1)}); err != nil {
-			return 0, err
-		}
-	}
-}
-
 // parts returns into how many parts a number of suspects is divided.
 func (s *search) parts(suspects int) int {
 	width := 1 // what the later rounds can deal with
@@ -110,29 +97,20 @@ func (s *search) parts(suspects int) int {
 }
 
 // narrow returns the last step that is known to pass, and the first one above
-// that is known to fail.
+// that is known to fail. What an earlier search has asked on the same way counts
+// too: a second culprit is looked for only above the first one.
 func (s *search) narrow(steps []mix) (low, high int) {
 	high = len(steps) - 1
 	for i := high - 1; i > 0; i-- {
-		if s.green(steps[i]) {
-			low = i
-			break
-		}
-		if v := s.answers[steps[i]]; v != nil && v.failed > v.passed {
+		switch v := s.answers[steps[i]]; {
+		case v == nil:
+		case v.passed > v.failed:
+			return i, high
+		case v.failed > v.passed:
 			high = i
 		}
 	}
-	return low, high
-}
-
-// green reports whether a mix passed, or is smaller than one that did while none
-// that is smaller still has failed. The latter is a guess that saves a test; no
-// reported fact rests on it.
-func (s *search) green(m mix) bool {
-	if v := s.answers[m]; v != nil && v.passed != v.failed {
-		return v.passed > v.failed
-	}
-	return s.above(m) != "" && s.below(m) == ""
+	return 0, high
 }
 
 // above returns a mix that passes and has all of m, below one that fails and is

@@ -85,7 +85,7 @@ func (s *search) grow(ctx context.Context) error {
 			return nil
 		}
 		steps := s.chain(s.newest, top)
-		at, err := s.edge(ctx, steps, s.suspects(s.newest))
+		at, err := s.boundary(ctx, steps, s.suspects(s.newest))
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (s *search) forward(ctx context.Context) error {
 			}
 		}
 		steps = append(steps, s.newest.with(i, take)) // fails, or does not fit
-		at, err := s.edge(ctx, steps, func(step, _, _ int) string {
+		at, err := s.boundary(ctx, steps, func(step, _, _ int) string {
 			return fmt.Sprintf("%s instead of %s", s.name(steps[step].minus(s.newest)), s.label(i, take))
 		})
 		if err != nil {

@@ -32,7 +32,7 @@ func someFaults(r *rand.Rand, n int) (faults []set) {
 // What is found in monotone worlds is minimal and as much as possible.
 func TestMonotone(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1000) {
+	for seed := range uint64(700) {
 		rnd := random(seed)
 		n := 1 + rnd.IntN(12)
 		faults := someFaults(rnd, n)
@@ -58,7 +58,7 @@ func TestMonotone(t *testing.T) {
 func TestNotMonotone(t *testing.T) {
 	t.Parallel()
 	unproven := 0
-	for seed := range uint64(1000) {
+	for seed := range uint64(700) {
 		rnd := random(seed)
 		n := 1 + rnd.IntN(8)
 		w := arbitrary(rnd, n)
@@ -105,7 +105,7 @@ func arbitrary(r *rand.Rand, n int) world {
 // Services that need others, or do not go with others.
 func TestCompatible(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1000) {
+	for seed := range uint64(700) {
 		rnd := random(seed)
 		n := 2 + rnd.IntN(9)
 		w := planted(n, someFaults(rnd, n)...)
