@@ -136,9 +136,9 @@ func (w *world) testNeverReady(t *testing.T) {
 	members := w.shop(t, "")
 	members[1].Values = map[string]any{"mode": "unready"}
 	o := w.options(t, members...)
-	o.Ready = 5 * time.Second
+	o.Ready = 20 * time.Second // long enough for the first answer of a probe on a busy node
 	r := run(t, engine(t, newStore(t), o, nil))
-	if r.Status != pipeline.Failed || !strings.HasPrefix(r.Message, "cart 0.2.0 is not ready after 5.") || !strings.Contains(r.Cause, "the answer is not known yet") {
+	if r.Status != pipeline.Failed || !strings.HasPrefix(r.Message, "cart 0.2.0 is not ready after 20.") || !strings.Contains(r.Cause, "the answer is not known yet") {
 		t.Errorf("%s: %s\n%s", r.Status, r.Message, r.Cause)
 	}
 }
