@@ -4,9 +4,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
@@ -33,9 +35,19 @@ func sum(in io.Reader, out io.Writer) int {
 			fmt.Fprintf(out, "skipped: %s %s: %s\n", t.Package, t.Name, strings.Join(strings.Fields(t.Output), " "))
 		}
 	}
+	for _, p := range slowest(r.Packages, 10) {
+		fmt.Fprintf(out, "%6.0f s  %s\n", p.Time.Seconds(), p.Path)
+	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, failed, r.Skipped)
 	if r.Failure() != nil || failed > 0 || r.Executed() == 0 {
 		return 1
 	}
 	return 0
+}
+
+// slowest returns the n packages that took longest, the longest first.
+func slowest(packages []gotest.Package, n int) []gotest.Package {
+	list := slices.Clone(packages)
+	slices.SortStableFunc(list, func(a, b gotest.Package) int { return cmp.Compare(b.Time, a.Time) })
+	return list[:min(n, len(list))]
 }
