@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,12 +30,13 @@ func TestStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	commands := (&forge{}).commands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"exits": exits, "culprits": culprits, "scale": scale, "namespaces": namespaces,
+	})
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true,
+		Dir: "testdata/script", RequireExplicitExec: true, Cmds: commands,
 		Setup: func(env *testscript.Env) error { return setUp(t, env, root) },
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "culprits": culprits, "scale": scale, "namespaces": namespaces,
-		},
 	})
 }
 
