@@ -19,8 +19,10 @@ const (
 	maxJUnit = 28_000_000
 	// maxJUnits is the size of all files; GitLab reads 100 MB in a job.
 	maxJUnits = 95_000_000
-	// maxOutput is how much of a test's output is kept if there is room.
+	// maxOutput is how much of a test's output is kept if there is room,
+	// minOutput what is kept in any case, in bytes.
 	maxOutput = 64 << 10
+	minOutput = 256
 	// maxName bounds the name of a test or a package, in bytes.
 	maxName = 1000
 )
@@ -57,18 +59,15 @@ func JUnit(w io.Writer, stages ...Stage) error {
 	return Run{Stages: stages}.junit(w, maxJUnit)
 }
 
-// junitFiles makes one file per stage that has something to say.
-func (run Run) junitFiles() []file {
+// junitFiles makes the files of the stages that have something to say: at least
+// one per stage, each of at most one bytes, in all of at most all bytes.
+func (run Run) junitFiles(one, all int) []file {
 	var files []file
 	used := map[string]bool{}
-	limit := min(maxJUnit, maxJUnits/max(1, len(run.Stages)))
-	for _, s := range run.Stages {
-		one := run
-		one.Stages = []Stage{s}
-		var b bytes.Buffer
-		one.junit(&b, limit) // a buffer takes everything
-		if b.Len() > 0 {
-			files = append(files, file{free(used, "junit-"+fileName(s.Service)+"-"+fileName(s.Kind), ".xml"), b.Bytes()})
+	for _, s := range run.suites(all) {
+		name := "junit-" + fileName(s.stage.Service) + "-" + fileName(s.stage.Kind)
+		for _, part := range s.parts(one) {
+			files = append(files, file{free(used, name, ".xml"), document(part)})
 		}
 	}
 	return files
@@ -83,103 +82,6 @@ func free(used map[string]bool, name, ext string) string {
 	}
 	used[full] = true
 	return full
-}
-
-// junit writes at most limit bytes: it shortens outputs first, then leaves out
-// tests that passed, then others, and says how many.
-func (run Run) junit(w io.Writer, limit int) error {
-	var b bytes.Buffer
-	for output := maxOutput; ; output /= 4 {
-		if !run.encode(&b, output, -1) {
-			return nil
-		}
-		if b.Len() <= limit || output < 256 {
-			break
-		}
-		b.Reset()
-	}
-	if b.Len() > limit {
-		b.Reset()
-		run.encode(&b, 256, limit)
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
-// encode writes all suites, with outputs of at most that length; limit, unless
-// it is negative, bounds the whole. It reports whether there is a test.
-func (run Run) encode(b *bytes.Buffer, output, limit int) bool {
-	b.WriteString(xml.Header + "<testsuites>\n")
-	seen := map[string]int{}
-	any := false
-	for i, s := range run.Stages {
-		cases := run.cases(s, output)
-		if len(cases) == 0 {
-			continue
-		}
-		any = true
-		for i := range cases {
-			cases[i].distinguish(seen)
-		}
-		share := -1
-		if limit >= 0 {
-			share = (limit - b.Len() - 1000) / (len(run.Stages) - i)
-		}
-		encodeSuite(b, s, cases, share)
-	}
-	b.WriteString("</testsuites>\n")
-	return any
-}
-
-// encodeSuite writes one suite. With a limit, tests that matter come first in
-// the choice, while the order stays.
-func encodeSuite(b *bytes.Buffer, s Stage, cases []testcase, limit int) {
-	texts := make([][]byte, len(cases))
-	for i := range cases {
-		texts[i], _ = xml.Marshal(cases[i]) // such a struct can always be written
-	}
-	left := 0
-	if limit >= 0 {
-		left = choose(cases, texts, limit-2000)
-	}
-	counts := map[string]int{}
-	for i, c := range cases {
-		if texts[i] != nil {
-			counts[c.kind()]++
-		}
-	}
-	started := ""
-	if !s.Started.IsZero() {
-		started = s.Started.UTC().Format(` timestamp="2006-01-02T15:04:05"`)
-	}
-	fmt.Fprintf(b, `<testsuite name="%s" tests="%d" failures="%d" errors="%d" skipped="%d" time="%s"%s>`+"\n",
-		escape(s.Service+"/"+s.Kind), counts["failure"]+counts["error"]+counts["skipped"]+counts["passed"],
-		counts["failure"], counts["error"], counts["skipped"], seconds(s.Duration), started)
-	for _, text := range texts {
-		if text != nil {
-			b.Write(append(text, '\n'))
-		}
-	}
-	if left > 0 {
-		fmt.Fprintf(b, "<!-- %d tests left out: GitLab reads no larger file -->\n", left)
-	}
-	b.WriteString("</testsuite>\n")
-}
-
-// choose sets the texts to nil that do not fit, and returns how many.
-func choose(cases []testcase, texts [][]byte, limit int) (left int) {
-	for _, important := range []bool{true, false} {
-		for i := range cases {
-			if cases[i].important != important {
-				continue
-			}
-			if limit -= len(texts[i]) + 1; limit < 0 {
-				texts[i] = nil
-				left++
-			}
-		}
-	}
-	return left
 }
 
 func (c testcase) kind() string {
@@ -223,7 +125,7 @@ func (run Run) cases(s Stage, limit int) []testcase {
 
 func (run Run) testCase(s Stage, t pipeline.Test, limit int) testcase {
 	c := testcase{
-		Class: oneLine(s.Service+"/"+s.Kind) + ":" + oneLine(bound(t.Package)),
+		Class: oneLine(bound(s.Service+"/"+s.Kind)) + ":" + oneLine(bound(t.Package)),
 		Name:  cmp.Or(oneLine(bound(t.Name)), "(no name)"),
 		Time:  seconds(t.Time),
 	}
@@ -248,7 +150,7 @@ func (run Run) testCase(s Stage, t pipeline.Test, limit int) testcase {
 func (s Stage) ownCase(limit int) []testcase {
 	message := cmp.Or(oneLine(bound(s.Message)), oneLine(string(s.Status)), "no status")
 	o := &outcome{message, cmp.Or(strings.TrimSpace(clean(shorten(s.Cause, limit))), message)}
-	c := testcase{Class: oneLine(s.Service + "/" + s.Kind), Name: oneLine(s.Kind), Time: seconds(s.Duration), important: true}
+	c := testcase{Class: oneLine(bound(s.Service + "/" + s.Kind)), Name: oneLine(bound(s.Kind)), Time: seconds(s.Duration), important: true}
 	switch s.Status {
 	case pipeline.Passed, pipeline.Inapplicable:
 		return nil

@@ -63,15 +63,22 @@ func (run Run) headline(b *bytes.Buffer) {
 
 // verdict returns the status with a mark that is seen from afar.
 func (s Stage) verdict() string {
-	mark := map[pipeline.Status]string{
-		pipeline.Passed: "✅", pipeline.Failed: "❌", pipeline.Untested: "❓", pipeline.Waived: "⚠️",
-		pipeline.Inapplicable: "➖", pipeline.Skipped: "⏭️", pipeline.Cancelled: "⏹️",
-	}[s.Status]
-	text := strings.TrimSpace(mark + " " + inline(string(s.Status)))
+	text := strings.TrimSpace(signOf(s.Status) + " " + inline(string(s.Status)))
 	if s.UpToDate {
 		text += ", up to date"
 	}
+	if s.Earlier {
+		text += ", in an earlier run"
+	}
 	return text
+}
+
+// signOf returns a sign for a status, "" for one that is none.
+func signOf(s pipeline.Status) string {
+	return map[pipeline.Status]string{
+		pipeline.Passed: "✅", pipeline.Failed: "❌", pipeline.Untested: "❓", pipeline.Waived: "⚠️",
+		pipeline.Inapplicable: "➖", pipeline.Skipped: "⏭️", pipeline.Cancelled: "⏹️",
+	}[s]
 }
 
 // what returns the one line behind a stage.
@@ -97,7 +104,7 @@ func (run Run) causes(b *bytes.Buffer) {
 		if s.Message != "" {
 			b.WriteString("Summary: " + inline(s.Message) + "\n\n")
 		}
-		b.WriteString(block(s.Cause))
+		b.WriteString(block(s.Cause, maxCauseLines))
 		if s.Log != "" {
 			b.WriteString("\nLog: " + code(run.logPath(s.Log)) + "\n")
 		}
@@ -148,10 +155,16 @@ func duration(d time.Duration) string {
 func inline(text string) string {
 	text = oneLine(shorten(text, maxCauseLine))
 	plain := regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9 ,.()%/;+=-]|: )*$`)
-	if text == "" || plain.MatchString(text) && !strings.Contains(text, "www.") && !strings.Contains(text, "](") {
+	if text == "" || plain.MatchString(text) && !acting(text) {
 		return text
 	}
 	return code(text)
+}
+
+// acting reports whether plain text has what GitLab makes a link of: an address,
+// a milestone (%1.4), a commit, or an issue of another tracker (ABC-12).
+func acting(text string) bool {
+	return regexp.MustCompile(`(?i:www\.)|%[A-Za-z0-9]|\b[0-9a-f]{7,40}\b|\b[A-Z][A-Z0-9_]*-[0-9]`).MatchString(text)
 }
 
 // code returns one line as a code span that its content cannot end. Bars are
@@ -163,11 +176,12 @@ func code(text string) string {
 	return ticks + " " + text + " " + ticks
 }
 
-// block returns text as a fenced block. Every line stands behind a gutter.
-func block(text string) string {
-	lines := strings.SplitN(strings.Trim(text, "\r\n"), "\n", maxCauseLines+1)
-	if len(lines) > maxCauseLines {
-		lines[maxCauseLines] = fmt.Sprintf("[%d more lines]", 1+strings.Count(lines[maxCauseLines], "\n"))
+// block returns text as a fenced block of so many lines. Every line stands
+// behind a gutter.
+func block(text string, most int) string {
+	lines := strings.SplitN(strings.Trim(text, "\r\n"), "\n", most+1)
+	if len(lines) > most {
+		lines[most] = fmt.Sprintf("[%d more lines]", 1+strings.Count(lines[most], "\n"))
 	}
 	for i, line := range lines {
 		line = clean(strings.TrimRight(strings.ReplaceAll(shorten(line, maxCauseLine), "\n", " "), " \t\r"))

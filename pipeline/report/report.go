@@ -1,15 +1,12 @@
 // Package report writes what a run found in the formats that GitLab and people
-// read: JUnit, Cobertura, Code Quality, Markdown, HTML and the Go benchmark
-// format.
-//
-// Every writer is a pure function of a Run, HTML of the logs too that it names,
-// so that the reports can be made again from a record at any time. Text from
-// tests and tools is hostile until cleaned: it may hold bytes that XML forbids,
-// be larger than GitLab reads, or look like HTML, a mention or a quick action of
-// GitLab. A report about nothing
-// is not written, and one of a former run is removed, so that no report speaks
-// for a run that did not make it. The demands of GitLab are those of its
-// documentation of artifacts:reports.
+// read. Every writer is a pure function of a Run, but for files that the run
+// names (logs, bills of materials), so that the reports can be made again from
+// a record at any time. Text from tests and tools is hostile until cleaned: it
+// may hold bytes that XML forbids, be larger than GitLab reads, or look like
+// HTML, a mention or a quick action of GitLab. A report about nothing is not
+// written, and one of a former run is removed, so that no report speaks for a
+// run that did not make it. The demands of GitLab are those of its
+// documentation of artifacts:reports; Write tells the names of the files.
 package report
 
 import (
@@ -49,7 +46,14 @@ type Stage struct {
 	// slashes; "" is that of the run. It matters when a run has several
 	// services.
 	Root string
+	// Earlier is whether the result is of a run before the newest one.
+	Earlier bool
+	// SBOM is the path of a bill of materials in CycloneDX's JSON, "" without one.
+	SBOM string
 }
+
+// Link is an address for people: http or https.
+type Link struct{ Label, URL string }
 
 // Run is what the reports are about.
 type Run struct {
@@ -63,6 +67,8 @@ type Run struct {
 	Root string
 	// Project is the absolute path of the checkout, "" when it is unknown.
 	Project string
+	// Links are shown in the annotations of a GitLab job.
+	Links []Link
 }
 
 // file is a report to be written.
@@ -72,11 +78,23 @@ type file struct {
 }
 
 // Write writes the reports of a run to dir, which is made when it is not there,
-// and returns their paths, sorted. Each file is replaced in one step. The names
-// are junit-SERVICE-STAGE.xml, coverage-SERVICE.xml (with .2, .3 before .xml
-// for the parts of one that GitLab would refuse for its size),
-// codequality.json, summary.md, report.html and bench.txt. Files of these names
-// in dir that the run has nothing to say in are removed.
+// and returns their paths, sorted. Each file is replaced in one step. Files of
+// these names in dir that the run has nothing to say in are removed. The names,
+// and the key of artifacts:reports in GitLab that each is for:
+//
+//	junit-SERVICE-STAGE.xml  junit
+//	coverage-SERVICE.xml     coverage_report, cobertura
+//	codequality.json         codequality
+//	SERVICE.cdx.json         cyclonedx: the bill of materials of the container stage
+//	pipeline.env             dotenv
+//	annotations.json         annotations: only with links
+//	metrics.txt              metrics
+//	figures.json             none: what a merge request compares itself with, see Figures
+//	bench.txt                none: the Go benchmark format
+//	summary.md, report.html  none: for people
+//
+// What GitLab would refuse for its size goes on in files with .2, .3 before
+// the extension: junit-*.xml and coverage-*.xml match all.
 func Write(dir string, run Run) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("write the reports: %w", err)
@@ -99,12 +117,18 @@ func Write(dir string, run Run) ([]string, error) {
 
 // files makes all reports that have something to say.
 func (run Run) files() ([]file, error) {
-	files := append(run.junitFiles(), run.coberturaFiles(maxCobertura)...)
+	files := slices.Concat(run.junitFiles(maxJUnit, maxJUnits), run.coberturaFiles(maxCobertura))
+	boms, err := run.bomFiles()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, boms...)
 	for _, one := range []struct {
 		name  string
 		write func(io.Writer, Run) error
 	}{
-		{"codequality.json", CodeQuality}, {"summary.md", Markdown}, {"report.html", HTML}, {"bench.txt", Benchmarks},
+		{"codequality.json", CodeQuality}, {"pipeline.env", Dotenv}, {"annotations.json", Annotations}, {"metrics.txt", Metrics},
+		{"figures.json", WriteFigures}, {"bench.txt", Benchmarks}, {"summary.md", Markdown}, {"report.html", HTML},
 	} {
 		var b bytes.Buffer
 		if err := one.write(&b, run); err != nil {
@@ -143,7 +167,7 @@ func removeStale(dir string, written []string) error {
 	if err != nil {
 		return fmt.Errorf("look for old reports: %w", err)
 	}
-	ours := regexp.MustCompile(`^(junit-.*\.xml|coverage-.*\.xml|codequality\.json|summary\.md|report\.html|bench\.txt)$`)
+	ours := regexp.MustCompile(`^(junit-.*\.xml|coverage-.*\.xml|.*\.cdx\.json|(codequality|annotations|figures)\.json|pipeline\.env|metrics\.txt|bench\.txt|summary\.md|report\.html)$`)
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		if entry.IsDir() || !ours.MatchString(entry.Name()) || slices.Contains(written, path) {
@@ -159,12 +183,23 @@ func removeStale(dir string, written []string) error {
 // services returns the names of the services in the order of their first stage.
 func (run Run) services() []string {
 	var names []string
+	seen := map[string]bool{}
 	for _, s := range run.Stages {
-		if !slices.Contains(names, s.Service) {
+		if !seen[s.Service] {
+			seen[s.Service] = true
 			names = append(names, s.Service)
 		}
 	}
 	return names
+}
+
+// byService returns the stages of each service.
+func (run Run) byService() map[string][]Stage {
+	stages := map[string][]Stage{}
+	for _, s := range run.Stages {
+		stages[s.Service] = append(stages[s.Service], s)
+	}
+	return stages
 }
 
 // fileName returns text as part of a file name.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/report/reporttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -43,6 +44,7 @@ func shop() Run {
 	return Run{
 		ID: "20261121-100000-ab12", Version: "1.4.0", Started: start, Duration: 83 * time.Second, Status: "failed",
 		Root: "examples/shop/stock", Project: "/builds/shop/system",
+		Links: []Link{{"report", "https://gitlab.example.com/shop/-/jobs/7/artifacts/file/report.html"}, {"evil", "javascript:alert(1)"}},
 		Stages: []Stage{
 			{Service: "stock", Kind: "build", Status: pipeline.Passed, Started: start, Duration: 4200 * time.Millisecond, UpToDate: true, Message: "linux/amd64, linux/arm64"},
 			{
@@ -79,7 +81,12 @@ func shop() Run {
 			{Service: "stock", Kind: "integration", Status: pipeline.Cancelled},
 			{Service: "cart", Kind: "integration", Status: pipeline.Inapplicable, Root: "examples/shop/cart", Message: "a library"},
 			{
-				Service: "cart", Kind: "bench", Status: pipeline.Passed, Root: "examples/shop/cart",
+				Service: "cart", Kind: "container", Status: pipeline.Passed, Duration: 3 * time.Second, Root: "examples/shop/cart", Version: "1.5.0",
+				SBOM:     "testdata/bom/cart.json",
+				Findings: &pipeline.Findings{Facts: map[string]string{"bundle": "sha256:" + strings.Repeat("ab", 32), "image size": "12345678"}},
+			},
+			{
+				Service: "cart", Kind: "bench", Version: "1.5.0", Status: pipeline.Passed, Root: "examples/shop/cart",
 				Findings: &pipeline.Findings{Summary: "2 benchmarks", Benchmarks: []pipeline.Benchmark{
 					{Package: "example.com/cart", Name: "BenchmarkAdd-8", N: 1000000, Values: map[string]float64{"allocs/op": 2, "ns/op": 1043.5, "B/op": 64}},
 					{Package: "example.com/cart/store", Name: "Put x", N: 100, Values: map[string]float64{"ns/op": 2e9}},
@@ -105,11 +112,14 @@ func TestWriteGolden(t *testing.T) {
 		golden(t, filepath.Base(name), data)
 	}
 	want := []string{
-		"bench.txt", "codequality.json", "coverage-stock.xml", "junit-stock-container.xml", "junit-stock-integration.xml",
-		"junit-stock-lint.xml", "junit-stock-module.xml", "junit-stock-unit.xml", "report.html", "summary.md",
+		"annotations.json", "bench.txt", "cart.cdx.json", "codequality.json", "coverage-stock.xml", "figures.json", "junit-stock-container.xml", "junit-stock-integration.xml",
+		"junit-stock-lint.xml", "junit-stock-module.xml", "junit-stock-unit.xml", "metrics.txt", "pipeline.env", "report.html", "summary.md",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if _, err := reporttest.CheckDir(dir); err != nil {
+		t.Error(err)
 	}
 	info, err := os.Stat(written[0])
 	if err != nil || info.Mode().Perm() != 0o644 {
@@ -193,7 +203,7 @@ func TestFilesDoNotCollide(t *testing.T) {
 		names = append(names, f.name)
 	}
 	slices.Sort(names)
-	want := []string{"junit-___x-y.xml", "junit-a-b-c.2.xml", "junit-a-b-c.3.xml", "junit-a-b-c.xml", "report.html", "summary.md"}
+	want := []string{"junit-___x-y.xml", "junit-a-b-c.2.xml", "junit-a-b-c.3.xml", "junit-a-b-c.xml", "pipeline.env", "report.html", "summary.md"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -189,6 +189,9 @@ func (c *Client) assetURL(a Asset) string {
 	return fmt.Sprintf("%s/api/v4/projects/%s/packages/generic/%s/%s/%s", c.server, e(c.project), e(a.Package), e(a.Version), e(a.Name))
 }
 
+// Open opens the bytes.
+func (a Asset) Open() (io.ReadCloser, error) { return a.open() }
+
 // open checks the names, which GitLab would refuse only at the upload, and
 // opens the bytes.
 func (a Asset) open() (content readSeekCloser, err error) {

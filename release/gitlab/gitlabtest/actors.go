@@ -116,3 +116,12 @@ func (d *Double) HasToken(value string) bool {
 	defer d.mu.Unlock()
 	return d.state.token(value) != nil
 }
+
+// Note writes a note to a merge request as somebody.
+func (p *Project) Note(iid int64, author, body string) {
+	p.onRequest(iid, func(s *state, _ *call, m *mergeRequest) {
+		s.addUser(author, false)
+		now := s.tick()
+		m.Notes = append(m.Notes, &note{ID: s.id(), Author: author, Body: body, CreatedAt: now, UpdatedAt: now})
+	})
+}

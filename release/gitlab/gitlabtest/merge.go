@@ -196,3 +196,16 @@ func (c *call) putNote() {
 	n.Body, n.UpdatedAt = c.str("body"), c.d.state.tick()
 	c.changed(http.StatusOK, c.showNote(m, n))
 }
+
+func (c *call) deleteNote() {
+	m, n := c.theNote()
+	if n == nil {
+		return
+	}
+	if n.Author != c.user.Username && c.project.role(c.user) < Maintainer {
+		c.fail("note_foreign")
+		return
+	}
+	m.Notes = slices.DeleteFunc(m.Notes, func(other *note) bool { return other == n })
+	c.changed(http.StatusNoContent, nil)
+}

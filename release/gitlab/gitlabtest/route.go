@@ -76,6 +76,9 @@ func routes() []route {
 		{method: "POST", pattern: n, least: Guest, serve: (*call).postNote},
 		{method: "GET", pattern: n + "/:note_id", job: true, code: true, serve: (*call).getNote},
 		{method: "PUT", pattern: n + "/:note_id", least: Guest, serve: (*call).putNote},
+		{method: "DELETE", pattern: n + "/:note_id", least: Guest, serve: (*call).deleteNote},
+
+		{method: "GET", pattern: p + "/jobs/artifacts/:ref_name/raw/*artifact_path", job: true, code: true, serve: (*call).getJobFile},
 
 		{method: "GET", pattern: d, job: true, code: true, serve: (*call).listDeployments},
 		{method: "POST", pattern: d, job: true, least: Developer, serve: (*call).postDeployment},
@@ -101,12 +104,22 @@ func (d *Double) find(method, escaped string) (route, map[string]string, bool) {
 	return route{}, nil, false
 }
 
+// match takes a pattern apart: a segment that begins with * is the last one, and
+// is all of the rest.
 func match(pattern, escaped string) (map[string]string, bool) {
 	want, got := strings.Split(pattern, "/"), strings.Split(escaped, "/")
+	values := map[string]string{}
+	if last := len(want) - 1; strings.HasPrefix(want[last], "*") && len(got) > last {
+		rest, err := url.PathUnescape(strings.Join(got[last:], "/"))
+		if err != nil {
+			return nil, false
+		}
+		values[want[last][1:]] = rest
+		want, got = want[:last], got[:last]
+	}
 	if len(want) != len(got) {
 		return nil, false
 	}
-	values := map[string]string{}
 	for i, segment := range want {
 		name, variable := strings.CutPrefix(segment, ":")
 		value, err := url.PathUnescape(got[i])

@@ -189,6 +189,9 @@ func scenarios() map[string]func(*world) (int, m) {
 			return w.send("POST", p+"/merge_requests/1/approve", m{"sha": w.head})
 		},
 		"unapprove_none": func(w *world) (int, m) { w.request(); return w.send("POST", p+"/merge_requests/1/unapprove", nil) },
+		"job_file_none": func(w *world) (int, m) {
+			return w.send("GET", "/projects/g%2Fp/jobs/artifacts/main/raw/.pipeline/reports/figures.json?job=report", nil)
+		},
 		"note_none": func(w *world) (int, m) {
 			w.request()
 			return w.send("PUT", p+"/merge_requests/1/notes/9", m{"body": "x"})

@@ -101,6 +101,7 @@ type Project struct {
 	Requests      []*mergeRequest `json:"merge_requests,omitempty"`
 	Environments  []*environment  `json:"environments,omitempty"`
 	Deployments   []*deployment   `json:"deployments,omitempty"`
+	JobFiles      []*jobFile      `json:"job_files,omitempty"`
 	home          *Double
 }
 
