@@ -16,6 +16,8 @@ type Artefacts struct {
 	Repository string
 	// Chart is that of the chart: "registry.example.com/shop/charts/stock".
 	Chart string
+	// Programs are the platforms of the programs among the files of the release.
+	Programs []string
 }
 
 // notes are those of the changelog, what to fetch, and what the gate let pass.
@@ -27,6 +29,7 @@ func (d *Draft) notes(in Input) string {
 	}), "\n"))
 	b.WriteString("\n")
 	d.writeArtefacts(&b, in.Artefacts)
+	d.writePrograms(&b, in.Artefacts.Programs)
 	d.writeExceptions(&b)
 	return strings.TrimLeft(b.String(), "\n")
 }
@@ -59,6 +62,18 @@ func (d *Draft) writeArtefacts(b *strings.Builder, a Artefacts) {
 	fmt.Fprintf(b, "\n### Artefacts\n\n- Image and all that belongs to it: `%s:%s`, digest `%s`\n", a.Repository, d.Version, d.Bundle)
 	if a.Chart != "" {
 		fmt.Fprintf(b, "- Chart: `helm pull oci://%s --version %s`\n", a.Chart, d.Version)
+	}
+}
+
+// writePrograms tells how to check a program that was downloaded.
+func (d *Draft) writePrograms(b *strings.Builder, platforms []string) {
+	if len(platforms) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n### Programs\n\n- For %s; check a download with `sha256sum --check --ignore-missing %s-%s.sha256`\n",
+		strings.Join(platforms, ", "), d.Service, d.Version)
+	if !d.Unsigned {
+		fmt.Fprintf(b, "- Signed: `pipeline verify FILE --key release.pub`, with `%s-%s.intoto.jsonl` beside it\n", d.Service, d.Version)
 	}
 }
 

@@ -43,7 +43,9 @@ func Verdicts(bundle evidence.Digest, stages []StageVerdict) []policy.Verdict {
 // that has one, and the release. They say nothing that differs from one run to
 // the next: the release is issued at the time of the newest verdict that it
 // rests on, so that repeating it, and two at once, make the same statements.
-func (d *Draft) Statements(signer *sign.Signer, about sign.Subject, stages []StageVerdict, p policy.Policy, chart evidence.Digest) ([][]byte, error) {
+// digests are what else is released, by name: the chart's manifest as "chart",
+// and files by their names.
+func (d *Draft) Statements(signer *sign.Signer, about sign.Subject, stages []StageVerdict, p policy.Policy, digests map[string]evidence.Digest) ([][]byte, error) {
 	var envelopes [][]byte
 	var issued time.Time
 	for _, v := range stages {
@@ -59,9 +61,9 @@ func (d *Draft) Statements(signer *sign.Signer, about sign.Subject, stages []Sta
 		}
 		envelopes = append(envelopes, e)
 	}
-	release := sign.Release{Terms: terms(issued, p, ""), Version: d.Version, Commit: d.Commit, Tag: d.Tag, Unsigned: d.Unsigned, Notes: d.Changes}
-	if chart != "" {
-		release.Digests = map[string]evidence.Digest{"chart": chart}
+	release := sign.Release{
+		Terms: terms(issued, p, ""), Version: d.Version, Commit: d.Commit, Tag: d.Tag, Unsigned: d.Unsigned, Notes: d.Changes,
+		Digests: digests,
 	}
 	release.Overridden, release.Waived = d.Gate.Record()
 	e, err := signer.Sign(about, release)

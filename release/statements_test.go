@@ -22,7 +22,7 @@ func releaseStatement(t *testing.T, in release.Input) sign.Release {
 	}
 	signer := signtest.Signer(t)
 	stages := []release.StageVerdict{{Stage: "unit", Status: "passed", Verdict: &evidence.Verdict{Key: evidence.Sum(nil), Started: now().Add(-time.Hour)}}}
-	envelopes, err := d.Statements(signer, sign.Subject{Name: "stock", Digest: in.Bundle}, stages, in.Policy, "")
+	envelopes, err := d.Statements(signer, sign.Subject{Name: "stock", Digest: in.Bundle}, stages, in.Policy, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,8 @@ type Plan struct {
 	// Forge is nil where git alone knows the release.
 	Forge  *gitlab.Client
 	Assets []gitlab.Asset
+	// Folder gets the assets too; empty for none.
+	Folder string
 	Tagger Tagger
 	// Here makes the tag in the working copy when GitLab has made it: the next
 	// version is computed from the tags that are here. Nil where Tagger does it.
@@ -52,6 +54,9 @@ func (p *Plan) Steps() []Step {
 		if len(p.Statements) > 0 {
 			steps = append(steps, p.statements())
 		}
+	}
+	if p.Folder != "" {
+		steps = append(steps, p.files())
 	}
 	if p.Forge != nil {
 		for _, a := range p.Assets {

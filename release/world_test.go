@@ -193,7 +193,7 @@ func (r *releaser) statements(p *release.Plan) ([][]byte, error) {
 		}})
 	}
 	about := sign.Subject{Name: "stock", Digest: p.Draft.Bundle}
-	return p.Draft.Statements(signer, about, stages, policy.Release("main", []string{"build", "module"}), p.Chart)
+	return p.Draft.Statements(signer, about, stages, policy.Release("main", []string{"build", "module"}), map[string]evidence.Digest{"chart": p.Chart})
 }
 
 func (r *releaser) tag(remote string) *release.GitTag {

@@ -33,7 +33,7 @@ func (c *checker) all() {
 	}
 	c.cycles()
 	c.integration()
-	c.distinct(at("platforms"), c.s.Platforms)
+	c.platforms()
 	c.distinct(at("trust"), c.s.Trust)
 	for i, name := range c.s.Release.Require {
 		c.reference(at("release", "require").index(i), name, false)
@@ -78,6 +78,14 @@ func (c *checker) image() {
 		ports[i] = strconv.Itoa(port)
 	}
 	c.distinct(at("image", "ports"), ports)
+}
+
+// platforms notes a list that no image can be made for.
+func (c *checker) platforms() {
+	c.distinct(at("platforms"), c.s.Platforms)
+	if len(c.s.Platforms) > 0 && len(c.s.ImagePlatforms()) == 0 && !slices.Contains(c.s.Platforms, "") {
+		c.problem(c.node(at("platforms")), "no image can be made for %s; expected one of Linux beside it", list(c.s.Platforms))
+	}
 }
 
 // program notes a command without a program.

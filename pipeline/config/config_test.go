@@ -98,7 +98,7 @@ func TestFullFile(t *testing.T) {
 	no := false
 	want := &Service{
 		APIVersion: "pipeline/v1", Kind: "Service", Name: "stock", Main: "./cmd/stock",
-		Platforms: []string{"linux/amd64", "linux/arm/v7"},
+		Platforms: []string{"linux/amd64", "linux/arm/v7", "darwin/arm64"},
 		API:       API{Provides: []string{"api/stock.binpb"}, Uses: []string{"api/cart.binpb"}},
 		Image: Image{
 			Base: "registry.example.com/base@sha256:0123", Files: map[string]string{"/etc/stock": "etc"}, User: "1000",
@@ -106,7 +106,7 @@ func TestFullFile(t *testing.T) {
 		},
 		Chart: "deploy/chart",
 		Stages: map[string]Stage{
-			"build": {Generate: &no},
+			"build": {Generate: &no, Stamp: "example.com/shop/stock/v2/internal/app.version"},
 			"unit": {
 				Timeout: 90 * time.Second, Needs: []string{"build"}, Coverage: 80, Race: true,
 				Waive: &Waive{Reason: "flaky clock", Until: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)},
@@ -140,7 +140,7 @@ func TestFullFile(t *testing.T) {
 		},
 		Release: Release{
 			Branch: "trunk", TagPrefix: "stock/v", Registry: "registry.example.com/shop/stock", Forge: "gitlab",
-			Require: []string{"build", "unit", "contract"},
+			Require: []string{"unit", "contract", "build"}, Programs: true,
 		},
 		Trust: []string{"keys/ci.pub"},
 		Dir:   dir, File: "testdata/good/full.yaml", Module: "example.com/shop/stock/v2",

@@ -179,9 +179,10 @@ func defaultStages(s *Service) {
 		stage := s.Stages[name]
 		switch {
 		case stage.Command != nil:
-		case name == "build" && stage.Generate == nil:
+		case name == "build":
 			yes := true
-			stage.Generate = &yes
+			stage.Generate = cmp.Or(stage.Generate, &yes)
+			stage.Stamp = cmp.Or(stage.Stamp, "main.version")
 		case name == "module":
 			stage.Stop = cmp.Or(stage.Stop, 10*time.Second)
 		case name == "bench":
@@ -229,6 +230,9 @@ func releaseName(from string) string {
 func defaultRelease(d *decoder, s *Service) {
 	r := &s.Release
 	r.Branch = cmp.Or(r.Branch, "main")
+	if r.Programs && s.Main == "" {
+		d.problem(d.node(at("release", "programs")), "a library has no programs; expected the key main to name one")
+	}
 	if !d.has(at("release", "tagPrefix")) {
 		r.TagPrefix = "v"
 		if repository(s.Dir) != s.Dir {
@@ -236,6 +240,9 @@ func defaultRelease(d *decoder, s *Service) {
 		}
 	}
 	if d.has(at("release", "require")) {
+		if r.Programs && !slices.Contains(r.Require, "build") {
+			r.Require = append(r.Require, "build") // whose verdict speaks of them
+		}
 		return
 	}
 	for _, name := range stagesOf(s) {

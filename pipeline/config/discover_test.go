@@ -29,7 +29,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		APIVersion: "pipeline/v1", Kind: "Service", Name: "my-stock", Main: "./cmd/My_Stock",
 		Platforms: []string{"linux/" + runtime.GOARCH}, Image: Image{User: "65532:65532"}, Manifests: "deploy/k8s",
 		Stages: map[string]Stage{
-			"build": {Generate: &yes}, "unit": {}, "lint": {}, "container": {}, "integration": {},
+			"build": {Generate: &yes, Stamp: "main.version"}, "unit": {}, "lint": {}, "container": {}, "integration": {},
 			"module": {Stop: 10 * time.Second}, "bench": {Count: 1, BenchTime: "1s"},
 		},
 		Integration: Integration{Cluster: Cluster{Provider: "kind", Name: "pipeline"}, Ready: 2 * time.Minute},

@@ -5,7 +5,8 @@ import "fmt"
 // Patterns of values; the JSON Schema has the same.
 const (
 	labelPattern    = `^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$` // RFC 1123, section 2.1
-	platformPattern = `^linux/(386|amd64|arm64|arm(/v[5-7])?|loong64|mips64le|ppc64le|riscv64|s390x)$`
+	platformPattern = `^(linux/(386|amd64|arm64|arm(/v[5-7])?|loong64|mips64le|ppc64le|riscv64|s390x)|darwin/(amd64|arm64))$`
+	stampPattern    = `^[^\s=]*[^\s=.]\.[A-Za-z_][A-Za-z0-9_]*$`
 	userPattern     = `^[0-9]{1,10}(:[0-9]{1,10})?$`
 	variablePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 	absolutePattern = `^/`
@@ -85,8 +86,8 @@ func serviceRules() map[string]rule {
 		"Service.name":       label("Name of the service. Default: the last element of the module path."),
 		"Service.main":       {Doc: "Package of the program, ./cmd/stock. Default: the root, then cmd/NAME, then the only main package. Empty for a library."},
 		"Service.platforms": {
-			Doc: "Platforms to build for. Default: linux on this machine's architecture.", Pattern: platformPattern,
-			Expected: "a Linux platform such as linux/amd64, linux/arm64 or linux/arm/v7",
+			Doc: "Platforms to build for; the image is for those of Linux, of which there is at least one. Default: linux on this machine's architecture.", Pattern: platformPattern,
+			Expected: "a platform such as linux/amd64, linux/arm64, linux/arm/v7 or darwin/arm64",
 		},
 		"Service.api":         {Doc: "Descriptors of the interfaces that the service offers and uses: binary FileDescriptorSets or OpenAPI documents."},
 		"Service.image":       {Doc: "What the image consists of beside the program."},
@@ -112,6 +113,7 @@ func serviceRules() map[string]rule {
 		"Release.registry":  {Doc: "Registry and repository that the bundle goes to; the service's name is added behind a slash at the end.", Pattern: referencePat, Expected: "a registry and repository such as registry.example.com/group/stock"},
 		"Release.forge":     {Doc: "Where releases are published.", Enum: []string{"gitlab", "none"}},
 		"Release.require":   stageName("Stages without which nothing is released. Default: all but bench."),
+		"Release.programs":  {Doc: "Whether an archive of the program for each platform is a part of the release, which then requires the stage build.", Default: false},
 		"Release.approvals": {Doc: "How many people other than the author have to approve the merge request.", Min: 0, Max: 20, Expected: "a number from 0 to 20"},
 		"Release.checklist": text("Items of the manual tests that somebody signs with pipeline attest manual. Default: no manual tests are asked for."),
 	}
@@ -133,6 +135,7 @@ func stageRules() map[string]rule {
 		"Stage.checks":    text("Checks of staticcheck. Default: its own choice."),
 		"Stage.race":      {Doc: "Whether the tests run with the race detector; it needs cgo.", Default: false},
 		"Stage.generate":  {Doc: "Whether go generate must leave no difference.", Default: true},
+		"Stage.stamp":     {Doc: "Variable of the program that gets the version.", Pattern: stampPattern, Expected: "a package and a variable such as main.version or example.com/stock/internal/app.version", Default: "main.version"},
 		"Stage.args":      {Doc: "Arguments of the program."},
 		"Stage.port":      {Doc: "Port that the program listens on.", Min: 1, Max: 65535, Expected: "a port from 1 to 65535"},
 		"Stage.ready":     {Doc: "How to tell that the program is ready.", Pattern: readyPattern, Expected: "grpc, tcp or http:/PATH"},

@@ -11,7 +11,11 @@
 // JSON Schema share, so that an editor and the program agree.
 package config
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // APIVersion is the version of the configuration files that this package
 // reads.
@@ -28,8 +32,10 @@ type Service struct {
 	// Main is the package of the program, "./cmd/stock". Default: the root,
 	// then cmd/NAME, then the only main package. Empty for a library.
 	Main string `yaml:"main"`
-	// Platforms are the platforms to build for, "linux/amd64". Default: linux
-	// on this machine's architecture.
+	// Platforms are the platforms to build for, "linux/amd64". The image is made
+	// for those of Linux, of which there is at least one; a program for another
+	// system is for release.programs. Default: linux on this machine's
+	// architecture.
 	Platforms []string `yaml:"platforms"`
 	API       API      `yaml:"api"`
 	Image     Image    `yaml:"image"`
@@ -48,6 +54,11 @@ type Service struct {
 	File string `yaml:"-"`
 	// Module is the Go module path, empty without a go.mod.
 	Module string `yaml:"-"`
+}
+
+// ImagePlatforms are the platforms that the image is made for: those of Linux.
+func (s *Service) ImagePlatforms() []string {
+	return slices.DeleteFunc(slices.Clone(s.Platforms), func(p string) bool { return !strings.HasPrefix(p, "linux/") })
 }
 
 // API names the descriptors of the interfaces that a service offers and uses:
@@ -95,6 +106,7 @@ type Stage struct {
 	Checks   []string `yaml:"checks" stage:"lint"`    // lint: staticcheck checks, default its own
 	Race     bool     `yaml:"race" stage:"unit"`      // unit: with the race detector (needs cgo)
 	Generate *bool    `yaml:"generate" stage:"build"` // build: whether `go generate` must give no diff; default true
+	Stamp    string   `yaml:"stamp" stage:"build"`    // build: variable that gets the version, PACKAGE.NAME; default main.version
 
 	Args    []string      `yaml:"args" stage:"module"`    // module: arguments of the program
 	Port    int           `yaml:"port" stage:"module"`    // module: port that the program listens on
@@ -160,6 +172,9 @@ type Release struct {
 	Registry  string   `yaml:"registry"`
 	Forge     string   `yaml:"forge"`   // gitlab or none
 	Require   []string `yaml:"require"` // stages; default all but bench
+	// Programs makes an archive of the program for each platform a part of the
+	// release, which then requires the stage build.
+	Programs bool `yaml:"programs"`
 	// Approvals is how many people other than the author have to approve the
 	// merge request; Checklist are the items of the manual tests.
 	Approvals int      `yaml:"approvals"`

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // Options says what to build.
 type Options struct {
 	Service config.Service
-	// Version is stamped into the variable main.version.
+	// Version is stamped into the variable that the setting stamp names.
 	Version string
 	// Sources are those of the service.
 	Sources *source.Folder
@@ -44,6 +45,7 @@ func (s *Stage) Key(ctx context.Context, in *evidence.Inputs) error {
 	in.Value("main", s.o.Service.Main)
 	in.Value("platforms", strings.Join(s.o.Service.Platforms, " "))
 	in.Value("setting build.generate", fmt.Sprint(s.generates()))
+	in.Value("setting build.stamp", s.stamp())
 	in.Tool("go", gotool.Version())
 	return nil
 }
@@ -83,6 +85,9 @@ func (s *Stage) checks(tree *source.Tree) ([]step, error) {
 }
 
 func (s *Stage) generates() bool { return s.settings.Generate == nil || *s.settings.Generate }
+
+// stamp is the variable that gets the version.
+func (s *Stage) stamp() string { return cmp.Or(s.settings.Stamp, "main.version") }
 
 // publish builds the programs and lets others begin with them.
 func (s *Stage) publish(ctx context.Context, g gotool.Go) error {

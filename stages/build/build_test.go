@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"context"
+	"debug/macho"
 	"encoding/json"
 	"errors"
 	"os"
@@ -87,6 +88,34 @@ func TestProgram(t *testing.T) {
 	gotooltest.Contains(t, job.Findings.Summary, "linux/"+runtime.GOARCH, " MB")
 	if runtime.GOOS == "linux" {
 		out, err := exec.Command(filepath.Join(job.Out, m.Binaries[0].Path)).CombinedOutput()
+		if err != nil || string(out) != "hello 1.2.3\n" {
+			t.Errorf("program says %q, %v", out, err)
+		}
+	}
+}
+
+// A program may have its version elsewhere than in main, and be for a system
+// that this machine is not.
+func TestStampAndPlatforms(t *testing.T) {
+	t.Parallel()
+	dir := gotooltest.Write(t, gotooltest.Write(t, t.TempDir(), program),
+		"-- internal/greet/greet.go --\npackage greet\n\nvar version string\n\nfunc Hello(string) string { return \"hello \" + version }\n")
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	job, err := build(t, dir, func(o *Options) {
+		o.Service.Platforms = []string{"linux/" + runtime.GOARCH, "darwin/" + other}
+		o.Service.Stages = map[string]config.Stage{"build": {Stamp: "example.com/svc/internal/greet.version"}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gotooltest.Contains(t, job.Findings.Summary, "darwin/"+other)
+	if mach, err := macho.Open(filepath.Join(job.Out, "darwin_"+other, "svc")); err != nil {
+		t.Error(err)
+	} else {
+		mach.Close()
+	}
+	if runtime.GOOS == "linux" {
+		out, err := exec.Command(filepath.Join(job.Out, "linux_"+runtime.GOARCH, "svc")).CombinedOutput()
 		if err != nil || string(out) != "hello 1.2.3\n" {
 			t.Errorf("program says %q, %v", out, err)
 		}

@@ -75,7 +75,7 @@ func (s *Stage) program(ctx context.Context, g gotool.Go, platform string) (Bina
 	}
 	g.Env = gotool.BuildEnv(platform)
 	_, stderr, err := g.Run(ctx, "build", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -X main.version="+s.o.Version, "-o", out, s.o.Service.Main)
+		"-ldflags=-s -w -X "+s.stamp()+"="+s.o.Version, "-o", out, s.o.Service.Main)
 	if err := gotool.Red(err, "go build for "+platform+" failed", gotool.Complaints(stderr)); err != nil {
 		return Binary{}, err
 	}

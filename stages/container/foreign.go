@@ -115,7 +115,7 @@ func (b *bundler) platformsOf(images []image) error {
 		}
 		have[p] = true
 	}
-	for _, p := range b.service.Platforms {
+	for _, p := range b.service.ImagePlatforms() {
 		if !have[p] {
 			return b.setting("image.builder", fmt.Errorf("the command made no image for %s, which `platforms` names", p))
 		}

@@ -21,7 +21,8 @@ import (
 //
 // Of build.json, `binaries` is read; `path` may be absent and is then
 // OS_ARCH/NAME, and `sha256` and `size` are checked only if they are there. An
-// absent modules.json means no modules. Unknown fields are ignored.
+// absent modules.json means no modules. Unknown fields are ignored, and so are
+// programs for other systems than Linux: nothing runs them in a container.
 type program struct {
 	dir      string
 	Name     string   `json:"name"`
@@ -61,6 +62,8 @@ func (b *bundler) readProgram() (*program, error) {
 		return nil, fmt.Errorf("outputs of the build stage: %w", err)
 	}
 	p.Name = cmp.Or(p.Name, b.service.Name)
+	named := len(p.Binaries)
+	p.Binaries = slices.DeleteFunc(p.Binaries, func(bin binary) bool { return foreignSystem(bin.Platform) })
 	for i := range p.Binaries {
 		if err := p.complete(&p.Binaries[i]); err != nil {
 			return nil, fmt.Errorf("outputs of the build stage: %w", err)
@@ -68,9 +71,24 @@ func (b *bundler) readProgram() (*program, error) {
 	}
 	slices.SortFunc(p.Binaries, func(a, b binary) int { return cmp.Compare(a.Platform, b.Platform) })
 	if len(p.Binaries) == 0 && len(b.service.Image.Builder) == 0 {
-		return nil, errors.New("outputs of the build stage: build.json names no binaries")
+		return nil, noBinaries(named)
 	}
 	return p, nil
+}
+
+// noBinaries says why there is none for an image, of so many that were named.
+func noBinaries(named int) error {
+	if named == 0 {
+		return errors.New("outputs of the build stage: build.json names no binaries")
+	}
+	return errors.New("outputs of the build stage: build.json names no binary for Linux; an image needs one")
+}
+
+// foreignSystem reports whether a platform is one of another system than Linux.
+// What is no platform at all is not: it has to be noticed.
+func foreignSystem(platform string) bool {
+	system, rest, ok := strings.Cut(platform, "/")
+	return ok && system != "" && rest != "" && system != "linux"
 }
 
 func (p *program) complete(bin *binary) error {

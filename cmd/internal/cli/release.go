@@ -19,6 +19,7 @@ type releaseFlags struct {
 	selection
 	clusterFlags
 	runtime, registry, forge, pre string
+	out                           string
 	stable, unsigned, signTag     bool
 	dryRun, asJSON, exitCode      bool
 }
@@ -47,6 +48,7 @@ keys), its password in PIPELINE_SIGNING_PASSWORD.`,
 	flags.StringVar(&f.runtime, "runtime", "", "runtime of the module stage: sandbox, docker or podman")
 	flags.StringVar(&f.registry, "registry", "", "registry and repository of the bundle; behind a slash at the end the service's name is added")
 	flags.StringVar(&f.forge, "forge", "", "where the release is published: gitlab, or none for a git tag alone (default: gitlab in its CI)")
+	flags.StringVarP(&f.out, "out", "o", "", "folder that the files of the release are written to as well: programs, chart, SBOM, statements, checksums")
 	flags.StringVar(&f.pre, "pre", "", "make a pre-release with this identifier, such as rc")
 	flags.BoolVar(&f.stable, "stable", false, "allow to leave 0.x: the interface is stable from now on")
 	flags.BoolVar(&f.unsigned, "unsigned", false, "release without a signing key; that is shown for ever")
@@ -172,6 +174,9 @@ func (f *releaseFlags) release(ctx context.Context, s *streams, sess *session, s
 		return nil, err
 	}
 	defer target.close()
+	if err := f.checkPrograms(svc, target); err != nil {
+		return nil, err
+	}
 	facts, err := f.facts(ctx, s, sess, svc, target)
 	if err != nil {
 		return nil, err
@@ -187,10 +192,11 @@ func (f *releaseFlags) release(ctx context.Context, s *streams, sess *session, s
 	case !draft.Allowed():
 		return result, &release.RefusedError{Draft: draft}
 	}
-	plan, err := facts.plan(draft, svc, target)
+	plan, err := facts.plan(ctx, f, draft, svc, target)
 	if err != nil {
 		return result, err
 	}
+	defer plan.close()
 	steps := plan.Steps()
 	if result.Steps, err = release.Check(ctx, steps); err != nil {
 		return result, err

@@ -10,8 +10,8 @@ import (
 	"gitlab.com/selfcontained/pipeline/release/gitlab"
 )
 
-// assets are the files that people look for beside a release.
-func (facts *releaseFacts) assets(d *release.Draft, svc *service, statements [][]byte) ([]gitlab.Asset, error) {
+// assets are the files of the bundle that people look for beside a release.
+func (facts *releaseFacts) assets(d *release.Draft, svc *service) ([]gitlab.Asset, error) {
 	var list []gitlab.Asset
 	for _, a := range []struct{ file, name string }{
 		{"chart.tgz", ".tgz"}, {"sbom.cdx.json", ".cdx.json"},
@@ -25,15 +25,21 @@ func (facts *releaseFacts) assets(d *release.Draft, svc *service, statements [][
 		}
 		list = append(list, asset(svc.Name, d.Version, a.name, data))
 	}
+	return list, nil
+}
+
+// statementsAsset has one envelope in each line.
+func statementsAsset(d *release.Draft, svc *service, statements [][]byte) gitlab.Asset {
 	var lines []byte
 	for _, s := range statements {
 		lines = append(append(lines, s...), '\n')
 	}
-	if len(lines) > 0 {
-		list = append(list, asset(svc.Name, d.Version, ".intoto.jsonl", lines))
-	}
-	return append(list, checksums(svc.Name, d.Version, list)), nil
+	return asset(svc.Name, d.Version, statementsSuffix, lines)
 }
+
+// statementsSuffix ends the name of the file with the signed statements, as
+// in-toto calls it (attestation framework, spec/v1/bundle.md).
+const statementsSuffix = ".intoto.jsonl"
 
 func asset(service, version, suffix string, data []byte) gitlab.Asset {
 	return gitlab.Asset{

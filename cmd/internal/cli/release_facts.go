@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type releaseFacts struct {
 	bundle   *container.Bundle // nil when there is none
 	layout   *registry.Layout
 	out      string // folder of the container stage's outputs
+	programs string // folder of the build stage's, when they are what the verdict says
 	policy   policy.Policy
 	evidence policy.Evidence
 	about    sign.Subject
@@ -240,6 +242,9 @@ func (facts *releaseFacts) input(f *releaseFlags, svc *service, t *releaseTarget
 	if svc.Main == "" {
 		in.Module = svc.Module
 	}
+	if svc.Release.Programs {
+		in.Artefacts.Programs = svc.Platforms
+	}
 	if t.bundle != nil && !t.local { // nobody else reaches that one
 		in.Artefacts.Repository = t.bundle.String()
 		if t.chart != nil {
@@ -249,25 +254,61 @@ func (facts *releaseFacts) input(f *releaseFlags, svc *service, t *releaseTarget
 	return in
 }
 
-// plan puts together what is released, and where.
-func (facts *releaseFacts) plan(d *release.Draft, svc *service, t *releaseTarget) (*release.Plan, error) {
-	p := &release.Plan{Draft: d, Forge: t.forge, Tagger: t.tagger}
+// releasePlan is a plan with files that are needed as long as it is.
+type releasePlan struct {
+	release.Plan
+	temp string // folder of the archives; empty for none
+}
+
+func (p *releasePlan) close() {
+	if p.temp != "" {
+		os.RemoveAll(p.temp)
+	}
+}
+
+// plan puts together what is released, and where. It is to be closed.
+func (facts *releaseFacts) plan(ctx context.Context, f *releaseFlags, d *release.Draft, svc *service, t *releaseTarget) (*releasePlan, error) {
+	p := &releasePlan{Plan: release.Plan{Draft: d, Forge: t.forge, Tagger: t.tagger, Folder: f.out}}
 	if t.tagger == nil {
 		p.Here = &release.GitTag{Repo: t.repo}
 	}
 	if facts.bundle == nil {
+		p.Folder = ""
 		return p, nil
 	}
 	p.Registry, p.Layout = t.bundle, facts.layout
+	digests := map[string]evidence.Digest{}
 	if facts.bundle.Chart != "" {
 		p.ChartRegistry, p.Chart = t.chart, facts.bundle.Chart
+		digests["chart"] = p.Chart
 	}
-	var err error
+	if err := facts.fill(ctx, p, svc, t, digests); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// fill adds the files of the release, and the statements that name them.
+func (facts *releaseFacts) fill(ctx context.Context, p *releasePlan, svc *service, t *releaseTarget, digests map[string]evidence.Digest) error {
+	list, err := facts.assets(p.Draft, svc)
+	if err != nil {
+		return err
+	}
+	programs, err := facts.programAssets(ctx, p, svc, t)
+	if err != nil {
+		return err
+	}
+	list = append(list, programs...)
+	for _, a := range list {
+		digests[a.Name] = evidence.Digest("sha256:" + a.SHA256)
+	}
 	if t.signer != nil {
-		if p.Statements, err = d.Statements(t.signer, facts.about, facts.verdicts, facts.policy, facts.bundle.Chart); err != nil {
-			return nil, err
+		if p.Statements, err = p.Draft.Statements(t.signer, facts.about, facts.verdicts, facts.policy, digests); err != nil {
+			return err
 		}
+		list = append(list, statementsAsset(p.Draft, svc, p.Statements))
 	}
-	p.Assets, err = facts.assets(d, svc, p.Statements)
-	return p, err
+	p.Assets = append(list, checksums(svc.Name, p.Draft.Version, list))
+	return nil
 }

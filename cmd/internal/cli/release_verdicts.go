@@ -32,6 +32,9 @@ func (facts *releaseFacts) readVerdicts(ctx context.Context, s *streams, f *rele
 	if svc.Main == "" || !upToDateStage(decisions, svc, "container") {
 		return nil
 	}
+	if upToDateStage(decisions, svc, "build") {
+		facts.programs = sess.checkout.Out(svc.Name + "/build")
+	}
 	return facts.readBundle(out)
 }
 

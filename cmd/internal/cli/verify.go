@@ -33,16 +33,22 @@ type verifyFlags struct {
 func newVerify(s *streams) *cobra.Command {
 	f := &verifyFlags{}
 	cmd := &cobra.Command{
-		Use:   "verify ENVIRONMENT|LOCK|BUNDLE",
+		Use:   "verify ENVIRONMENT|LOCK|BUNDLE|FILE",
 		Short: "Print the passport of an environment, a lock or a bundle: every gate, verdict and approver",
 		Long: `Verify an environment of the system, a lock file, or a bundle in a registry, and print
 its passport: by whom and when each gate was met, what was let pass, and why it is
 refused if it is. The trusted keys come from the system's protected branch; for a
 bundle without a system name them with --key. With --offline nothing but the clone
-is read: an environment has all its evidence in its branch.`,
-		Example: "  pipeline verify production\n  pipeline verify scs.lock\n  pipeline verify registry.example.com/shop/stock:0.1.1 --key release.pub",
+is read: an environment has all its evidence in its branch.
+
+A file that was downloaded from a release is proved by the signed statements of
+that release, NAME-VERSION.intoto.jsonl, which have to lie beside it.`,
+		Example: "  pipeline verify production\n  pipeline verify scs.lock\n  pipeline verify registry.example.com/shop/stock:0.1.1 --key release.pub\n  pipeline verify stock-0.1.0-linux-amd64.tar.gz --key release.pub",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if isReleasedFile(args[0]) {
+				return f.file(cmd.Context(), s, args[0])
+			}
 			p, err := f.passport(cmd.Context(), args[0])
 			if err != nil {
 				return err

@@ -126,7 +126,9 @@ type Release struct {
 	Version string `json:"version"` // SemVer without "v"
 	Commit  string `json:"commit"`
 	Tag     string `json:"tag"` // of the repository: "stock/v1.4.2"
-	// Digests are what else was released under the version, by name: "chart".
+	// Digests are what else was released under the version: the manifest of the
+	// chart as "chart", and files by their names ("stock-1.4.2-linux-amd64.tar.gz"),
+	// those excepted that carry this statement or its digest.
 	Digests map[string]evidence.Digest `json:"digests,omitempty"`
 	// Notes are what changed, as Markdown, so that whoever takes the bundle into a
 	// system can tell; cut after MaxNotes bytes.
