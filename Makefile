@@ -22,7 +22,7 @@ clean-demo: build
 
 # Everything: unit tests, and the tests on real engines and a real cluster.
 test: build
-	@$(SETUP) exec --with podman,registry,completion,skopeo,node -- .ci/test
+	@$(SETUP) exec --with podman,registry,completion,skopeo,node,rsync -- .ci/test
 
 # What to run before each commit: no engine, no cluster.
 check:

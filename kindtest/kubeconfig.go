@@ -40,7 +40,7 @@ func ReduceKubeconfig(source, context string) ([]byte, error) {
 func readKubeconfig(source string) (*clientcmdapi.Config, error) {
 	paths := filepath.SplitList(source)
 	if len(paths) == 0 {
-		return nil, &EnvironmentError{What: "no kubeconfig is given", Remedy: "name one in the setting integration.cluster.kubeconfig or in $KUBECONFIG"}
+		return nil, &EnvironmentError{What: "no kubeconfig is given", Remedy: "name one with --kubeconfig or in $KUBECONFIG"}
 	}
 	for _, path := range paths {
 		// clientcmd skips files that are missing; here each one was asked for.

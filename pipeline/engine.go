@@ -264,7 +264,7 @@ func (s *scheduler) hopeless(ctx context.Context, n *Node) (Result, bool) {
 	if dep, status := s.obstacle(n); dep != "" {
 		r.Status, r.Message = Skipped, fmt.Sprintf("because %s is %s", dep, status)
 		if slices.Contains(n.Needs, dep) && s.e.may(n.Name) && !s.e.may(dep) {
-			r.Status, r.Message = Untested, fmt.Sprintf("input missing: the outputs of %s; run `pipeline run %s` first, or hand its artifact over", dep, n.Kind)
+			r.Status, r.Message = Untested, fmt.Sprintf("input missing: the outputs of %s; `pipeline run %s` without --only makes them, a job of CI gets them as the artifact of the one before", dep, n.Kind)
 		}
 		return r, true
 	}

@@ -6,6 +6,7 @@ package stages
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/kindtest"
@@ -115,11 +116,15 @@ func (o Options) node(p place) pipeline.Node {
 	return n
 }
 
-// qualify makes names of nodes out of names of stages, each once.
+// qualify makes names of nodes out of names of stages, each once. SERVICE/STAGE
+// is that of another service.
 func (o Options) qualify(lists ...[]string) []string {
 	var names []string
-	for _, kind := range slices.Concat(lists...) {
-		if name := o.Service.Name + "/" + kind; !slices.Contains(names, name) {
+	for _, name := range slices.Concat(lists...) {
+		if !strings.Contains(name, "/") {
+			name = o.Service.Name + "/" + name
+		}
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

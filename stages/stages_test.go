@@ -48,11 +48,11 @@ func TestGraphOfAnOrdinaryService(t *testing.T) {
 func TestCommandsReplaceStagesAndMakeNewOnes(t *testing.T) {
 	t.Parallel()
 	o := Options{Version: "1.0.0", Service: config.Service{Name: "a", Stages: map[string]config.Stage{
-		"build":    {Command: []string{"make"}, Needs: []string{"licences"}},
+		"build":    {Command: []string{"make"}, Needs: []string{"licences", "b/container"}},
 		"licences": {Command: []string{"true"}, Timeout: time.Minute},
 	}}}
 	build := node(t, o, "a/build")
-	if _, ok := build.Stage.(*command.Stage); !ok || len(build.Needs) != 1 || build.Needs[0] != "a/licences" {
+	if _, ok := build.Stage.(*command.Stage); !ok || !slices.Equal(build.Needs, []string{"a/licences", "b/container"}) {
 		t.Errorf("build is %T and needs %v", build.Stage, build.Needs)
 	}
 	if n := node(t, o, "a/licences"); n.Timeout != time.Minute {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-const usage = `usage: hostsetup exec [--with podman,registry,completion,skopeo,node] -- COMMAND ARG...
-       hostsetup up [--with podman,registry,completion,skopeo,node]
+const usage = `usage: hostsetup exec [--with podman,registry,completion,skopeo,node,rsync] -- COMMAND ARG...
+       hostsetup up [--with podman,registry,completion,skopeo,node,rsync]
        hostsetup status | down
 `
 

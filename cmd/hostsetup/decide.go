@@ -70,7 +70,9 @@ func mayRaise(status string) bool {
 const bashCompletion = "/usr/share/bash-completion/bash_completion"
 
 // extras are what can be asked for beside an engine.
-func extras() []string { return []string{"podman", "registry", "completion", "skopeo", "node"} }
+func extras() []string {
+	return []string{"podman", "registry", "completion", "skopeo", "node", "rsync"}
+}
 
 // packages returns the Debian packages to install, given which programs are
 // there.
@@ -95,6 +97,8 @@ func packages(c choice, with []string, has func(program string) bool) []string {
 			out = append(out, missing(has, "skopeo", "skopeo")...)
 		case "node":
 			out = append(out, missing(has, "npm", "nodejs", "npm")...)
+		case "rsync":
+			out = append(out, missing(has, "rsync", "rsync")...)
 		}
 	}
 	return out

@@ -65,7 +65,7 @@ func TestPackages(t *testing.T) {
 		{useDocker, "podman registry", "", "podman netavark aardvark-dns docker-registry"},
 		{useDocker, "podman registry", "podman docker-registry", ""},
 		{useDocker, "completion", "", "bash-completion"},
-		{useDocker, "skopeo node", "skopeo", "nodejs npm"},
+		{useDocker, "skopeo node rsync", "skopeo", "nodejs npm rsync"},
 		{useOwn, "", "", ""},
 	} {
 		got := strings.Join(packages(c.choice, strings.Fields(c.with), has(c.has)), " ")

@@ -2,8 +2,8 @@
 // that the demo and the tests need, and takes it away again. It is a program of
 // the repository, called by make, and no part of the pipeline binary.
 //
-//	hostsetup exec [--with podman,registry,completion,skopeo,node] -- COMMAND ARG...
-//	hostsetup up [--with podman,registry,completion,skopeo,node]
+//	hostsetup exec [--with podman,registry,completion,skopeo,node,rsync] -- COMMAND ARG...
+//	hostsetup up [--with podman,registry,completion,skopeo,node,rsync]
 //	hostsetup status
 //	hostsetup down
 //

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	}
 	reports := s.readReports(job)
 	if err != nil {
-		return failure(err, last)
+		return cmp.Or(redTests(job.Findings), failure(err, last))
 	}
 	return s.judge(job, reports)
 }

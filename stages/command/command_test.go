@@ -96,6 +96,11 @@ func TestRed(t *testing.T) {
 			script:  `echo '<testsuite name="s"><testcase name="x"><failure message="bad"/></testcase><testcase name="y"/></testsuite>' > "$PIPELINE_OUT/j.xml"`,
 			summary: "1 of 2 tests failed", cause: "FAIL s x\n    bad",
 		},
+		{
+			name: "red tests, status 2", set: config.Stage{Reports: config.Reports{JUnit: []string{"*.xml"}}},
+			script:  `echo '<testsuite name="s"><testcase name="x"><failure message="bad"/></testcase></testsuite>' > "$PIPELINE_OUT/j.xml"; exit 2`,
+			summary: "1 of 1 test failed", cause: "FAIL s x\n    bad",
+		},
 		{name: "permission", set: config.Stage{Command: []string{"./src/app.py"}}, summary: "./src/app.py cannot be executed", cause: "+x"},
 		{name: "input", script: `true`, set: config.Stage{Inputs: []string{"src", "lib/**"}}, summary: "inputs match no file: lib/**"},
 	} {

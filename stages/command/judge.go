@@ -34,23 +34,11 @@ func (s *Stage) judge(job *pipeline.Job, reports error) error {
 
 // judgeFindings fails for red tests even if the command forgot to.
 func (s *Stage) judgeFindings(f *pipeline.Findings) error {
-	var red []string
-	executed := 0
-	for _, t := range f.Tests {
-		if t.Status != pipeline.TestSkipped {
-			executed++
-		}
-		if t.Status == pipeline.TestFailed {
-			red = append(red, strings.TrimSpace("FAIL "+t.Package+" "+t.Name)+"\n"+firstOf(t.Output, 2))
-		}
+	if err := redTests(f); err != nil {
+		return err
 	}
 	switch {
-	case len(red) > 0:
-		return &pipeline.Failure{
-			Summary: fmt.Sprintf("%d of %d tests failed", len(red), executed),
-			Cause:   firstLines(strings.Join(red, "\n")),
-		}
-	case executed == 0 && len(s.settings.Reports.JUnit) > 0:
+	case executed(f.Tests) == 0 && len(s.settings.Reports.JUnit) > 0:
 		return &pipeline.NotTested{Why: "no test was executed", Remedy: "see in the log why there was none"}
 	case s.settings.Coverage > 0 && f.Coverage == nil:
 		return errors.New("a least coverage is set and no Cobertura report is: add reports.cobertura")
@@ -60,6 +48,34 @@ func (s *Stage) judgeFindings(f *pipeline.Findings) error {
 		}
 	}
 	return nil
+}
+
+// redTests is a *pipeline.Failure that names the tests that failed; nil for none.
+func redTests(f *pipeline.Findings) error {
+	var red []string
+	for _, t := range f.Tests {
+		if t.Status == pipeline.TestFailed {
+			red = append(red, strings.TrimSpace("FAIL "+t.Package+" "+t.Name)+"\n"+firstOf(t.Output, 2))
+		}
+	}
+	if len(red) == 0 {
+		return nil
+	}
+	return &pipeline.Failure{
+		Summary: fmt.Sprintf("%d of %s failed", len(red), plural(executed(f.Tests), "test")),
+		Cause:   firstLines(strings.Join(red, "\n")),
+	}
+}
+
+// executed counts the tests that were not skipped.
+func executed(tests []pipeline.Test) int {
+	n := 0
+	for _, t := range tests {
+		if t.Status != pipeline.TestSkipped {
+			n++
+		}
+	}
+	return n
 }
 
 // summary is one line of what the reports say.

@@ -188,7 +188,10 @@ func (c *checks) verdict() error {
 		c.job.Findings.Summary += ", readiness not checked: " + noPort.Error()
 	}
 	if c.tests > 0 {
-		c.job.Findings.Summary += fmt.Sprintf(", %d module tests", c.tests)
+		c.job.Findings.Summary += fmt.Sprintf(", %d module test", c.tests)
+		if c.tests > 1 {
+			c.job.Findings.Summary += "s"
+		}
 	}
 	if name := c.job.Findings.Facts["runtime"]; name != "" {
 		c.job.Findings.Summary += " (" + name + ")"

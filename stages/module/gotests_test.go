@@ -100,7 +100,7 @@ func TestGoTests(t *testing.T) {
 			if strings.Contains(log.String(), "TestUnit") {
 				t.Error("the unit test was run")
 			}
-			if !strings.Contains(j.Findings.Summary, "1 module tests ("+names[0]+")") {
+			if !strings.Contains(j.Findings.Summary, "1 module test ("+names[0]+")") {
 				t.Errorf("summary %q", j.Findings.Summary)
 			}
 		})

@@ -49,6 +49,7 @@ func exitCode(err error) int {
 		forgeTag *gitlab.TagConflictError
 		taken    *registry.TagTaken
 		asset    *gitlab.AssetConflictError
+		file     *release.FileTakenError
 		gate     *gateError
 		promoted *promote.RefusedError
 		moved    *promote.MovedError
@@ -66,7 +67,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errNothing):
 		return exitNothing
-	case errors.As(err, &refused), errors.As(err, &tag), errors.As(err, &forgeTag), errors.As(err, &taken), errors.As(err, &asset),
+	case errors.As(err, &refused), errors.As(err, &tag), errors.As(err, &forgeTag), errors.As(err, &taken), errors.As(err, &asset), errors.As(err, &file),
 		errors.As(err, &gate), errors.As(err, &promoted), errors.As(err, &moved), errors.As(err, &older):
 		return exitGate
 	case errors.As(err, &deployed):

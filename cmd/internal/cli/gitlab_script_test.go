@@ -4,11 +4,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"gitlab.com/selfcontained/pipeline/pipeline/report/reporttest"
 	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 )
 
@@ -22,15 +25,33 @@ func newGitLabs() *gitlabs { return &gitlabs{of: map[string]*gitlabtest.Project{
 
 func (g *gitlabs) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"gitlab": g.start, "gitlabState": gitlabState, "gitlabMerge": g.merge,
+		"gitlab": g.start, "gitlabState": gitlabState, "gitlabMerge": g.merge, "gitlabRequest": g.request, "gitlabArtifact": g.artifact, "reports": reports,
 	}
+}
+
+// project is the one of the script.
+func (g *gitlabs) project(ts *testscript.TestScript) *gitlabtest.Project {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.of[ts.Getenv("WORK")]
+}
+
+// request has somebody open a merge request: gitlabRequest BRANCH AUTHOR. The
+// script gets its number as CI_MERGE_REQUEST_IID.
+func (g *gitlabs) request(ts *testscript.TestScript, _ bool, args []string) {
+	number := g.project(ts).Request(args[1], "merge "+args[0], args[0], "main")
+	ts.Setenv("CI_MERGE_REQUEST_IID", strconv.FormatInt(number, 10))
+}
+
+// artifact keeps a file as that of a job of a branch: gitlabArtifact BRANCH JOB
+// FILE.
+func (g *gitlabs) artifact(ts *testscript.TestScript, _ bool, args []string) {
+	g.project(ts).JobFile(args[0], args[1], args[2], ts.ReadFile(args[2]))
 }
 
 // merge has people merge a branch: gitlabMerge BRANCH AUTHOR APPROVER...
 func (g *gitlabs) merge(ts *testscript.TestScript, _ bool, args []string) {
-	g.mu.Lock()
-	p := g.of[ts.Getenv("WORK")]
-	g.mu.Unlock()
+	p := g.project(ts)
 	number := p.Request(args[1], "merge "+args[0], args[0], "main")
 	for _, approver := range args[2:] {
 		p.Approve(number, approver)
@@ -68,6 +89,18 @@ func (g *gitlabs) start(ts *testscript.TestScript, _ bool, args []string) {
 		"GITLAB_READER": p.AccessToken(gitlabtest.Reporter, "read_api"),
 	} {
 		ts.Setenv(name, value)
+	}
+}
+
+// reports checks the reports in a folder as GitLab does, and that those are there
+// which are named: reports DIR NAME...
+func reports(ts *testscript.TestScript, _ bool, args []string) {
+	names, err := reporttest.CheckDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, name := range args[1:] {
+		if !slices.Contains(names, name) {
+			ts.Fatalf("no %s among %v", name, names)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitlab.com/selfcontained/pipeline/cmd/internal/templates"
 	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 )
 
@@ -122,11 +123,17 @@ Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
 			return cmd.Help()
 		},
 		Args: usageArgs(cobra.NoArgs),
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := templates.Check(os.Getenv(templates.Variable), ownVersion()); err != nil {
+				return &usageError{err}
+			}
+			return nil
+		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRun(s), newPlan(s), newExplain(s), newReport(s), newRelease(s), newSystem(s), newVerify(s), newAttest(s), newKeys(s), newRegistry(s), newCluster(s), newDoctor(s), newSchema(s), newVersion(s), newCompletion(s))
+	root.AddCommand(newRun(s), newInit(s), newPlan(s), newExplain(s), newReport(s), newRelease(s), newSystem(s), newVerify(s), newAttest(s), newKeys(s), newRegistry(s), newCluster(s), newDoctor(s), newSchema(s), newVersion(s), newCompletion(s))
 	addCompletions(root)
 	return root
 }

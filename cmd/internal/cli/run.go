@@ -106,6 +106,9 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 		if err := sess.printFigures(s.out, rec); err != nil {
 			return err
 		}
+		if line := coverageLine(rec); line != "" && inGitLab() {
+			fmt.Fprintln(s.out, line)
+		}
 		fmt.Fprintln(s.out, summary(rec, sess))
 	}
 	if rec.Status.Opens() {
@@ -121,6 +124,9 @@ func (f *runFlags) view(s *streams, sess *session) (o pipeline.Observer, done fu
 		return &jsonView{json.NewEncoder(s.out)}, func() {}
 	}
 	plain := newPlainView(s.err, sess.single())
+	if inGitLab() {
+		return &gitlabView{plain}, func() {}
+	}
 	if s.size == nil {
 		return plain, func() {}
 	}

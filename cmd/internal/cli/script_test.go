@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -33,8 +34,24 @@ func scripts(dir string) testscript.Params {
 	commands := newGitLabs().commands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exits, "service": copyTiny, "replace": replace, "replaceAll": replaceAll, "without": without, "commit": commit, "sameTime": sameTime,
+		"shown": writeShown,
 	})
-	return testscript.Params{Dir: dir, Setup: isolate, RequireExplicitExec: true, Cmds: commands}
+	return testscript.Params{Dir: dir, Setup: isolate, RequireExplicitExec: true, Cmds: commands, Condition: missing}
+}
+
+// missing is the condition [missing:PROGRAM], for scripts that are skipped where
+// a program is not installed. In CI it has to be there.
+func missing(condition string) (bool, error) {
+	name, ok := strings.CutPrefix(condition, "missing:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q", condition)
+	}
+	if _, err := exec.LookPath(name); err != nil && os.Getenv("CI") == "true" {
+		return false, fmt.Errorf("%s is not installed: %w", name, err)
+	} else if err != nil {
+		return true, nil
+	}
+	return false, nil
 }
 
 // isolate gives each script a home and a cache of its own, and Go's caches of

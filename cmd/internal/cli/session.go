@@ -140,35 +140,66 @@ func names(services []*config.Service) []string {
 	return list
 }
 
-// withNeighbours adds the services that those are tested beside: out of all
-// that were found, or, where the command works on one service alone, from the
-// folders next to its own.
+// withNeighbours adds the services that the given ones are tested beside, and
+// those whose stages are needed: out of all that were found, or, where the
+// command works on one service alone, from the folders next to its own.
 func withNeighbours(services, all []*config.Service, dir string) ([]*config.Service, error) {
-	var missing []string
+	var wanted []string
 	for _, c := range services {
 		for _, w := range c.Integration.With {
-			if w.Service != "" && !slices.Contains(names(services), w.Service) && !slices.Contains(missing, w.Service) {
-				missing = append(missing, w.Service)
-			}
+			wanted = append(wanted, w.Service)
 		}
+		wanted = append(wanted, neededServices(c)...)
 	}
-	for _, name := range missing {
-		if at := slices.Index(names(all), name); at >= 0 {
-			services = append(services, all[at])
+	for len(wanted) > 0 {
+		name := wanted[0]
+		wanted = wanted[1:]
+		if name == "" || slices.Contains(names(services), name) {
 			continue
 		}
-		beside, err := config.Load(filepath.Join(filepath.Dir(dir), name))
-		var none *config.NoService
-		switch {
-		case errors.As(err, &none), errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return nil, fmt.Errorf("the service %s, which integration.with names: %w", name, err)
-		case beside.Name == name:
-			services = append(services, beside)
+		found, err := findService(name, all, dir)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil {
+			services = append(services, found)
+			wanted = append(wanted, neededServices(found)...) // without them its stages have no place in a plan
 		}
 	}
 	slices.SortFunc(services, func(a, b *config.Service) int { return strings.Compare(a.Name, b.Name) })
 	return services, nil
+}
+
+// neededServices are those of whose stages a service needs the outputs, or that
+// have to come before: SERVICE/STAGE in needs and after.
+func neededServices(c *config.Service) []string {
+	var list []string
+	for _, stage := range c.Stages {
+		for _, name := range slices.Concat(stage.Needs, stage.After) {
+			if service, _, other := strings.Cut(name, "/"); other {
+				list = append(list, service)
+			}
+		}
+	}
+	return list
+}
+
+// findService returns a service by its name, nil when it is not there.
+func findService(name string, all []*config.Service, dir string) (*config.Service, error) {
+	if at := slices.Index(names(all), name); at >= 0 {
+		return all[at], nil
+	}
+	beside, err := config.Load(filepath.Join(filepath.Dir(dir), name))
+	var none *config.NoService
+	switch {
+	case errors.As(err, &none), errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the service %s, which another one needs: %w", name, err)
+	case beside.Name != name:
+		return nil, nil
+	}
+	return beside, nil
 }
 
 // cacheDir returns the folder that all checkouts of this user share.

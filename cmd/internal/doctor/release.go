@@ -170,7 +170,7 @@ const (
 	jobTokenCan   = "releases, generic packages, deployments and this project's registry"
 	jobTokenNot   = "comments in merge requests, approvals, commit statuses, tags without a release"
 	ownTokenCan   = "with the scope api everything that its role may"
-	gitlabMissing = "set GITLAB_TOKEN to a project access token with the scope api"
+	gitlabMissing = "set PIPELINE_GITLAB_TOKEN to a project access token with the scope api"
 )
 
 // forge looks at the variables for GitLab; no value of a token is read further
@@ -180,22 +180,22 @@ func (d *patient) forge(context.Context) []Finding {
 	published := slices.ContainsFunc(d.Services, func(c *config.Service) bool {
 		return c.Release.Forge == "gitlab" || inCI && c.Release.Forge != "none"
 	})
-	own, job := os.Getenv("GITLAB_TOKEN") != "", inCI && os.Getenv("CI_JOB_TOKEN") != ""
+	own, job := os.Getenv("PIPELINE_GITLAB_TOKEN") != "", inCI && os.Getenv("CI_JOB_TOKEN") != ""
 	l := Finding{State: OK}
 	switch {
 	case len(d.Services) > 0 && !published:
 		return []Finding{{State: NotNeeded, Found: "release.forge is not gitlab, and this is no GitLab job"}}
 	case own && job:
-		l.Found = fmt.Sprintf("CI_JOB_TOKEN is there (%s), GITLAB_TOKEN is there (%s)", jobTokenCan, ownTokenCan)
+		l.Found = fmt.Sprintf("CI_JOB_TOKEN is there (%s), PIPELINE_GITLAB_TOKEN is there (%s)", jobTokenCan, ownTokenCan)
 	case own:
-		l.Found = fmt.Sprintf("GITLAB_TOKEN is there (%s)", ownTokenCan)
+		l.Found = fmt.Sprintf("PIPELINE_GITLAB_TOKEN is there (%s)", ownTokenCan)
 	case job:
-		l.Found = fmt.Sprintf("CI_JOB_TOKEN is there (%s), GITLAB_TOKEN is not", jobTokenCan)
+		l.Found = fmt.Sprintf("CI_JOB_TOKEN is there (%s), PIPELINE_GITLAB_TOKEN is not", jobTokenCan)
 		l.State, l.Consequence, l.Remedy = Warning, "not from this job: "+jobTokenNot, gitlabMissing+" in the project's CI/CD variables, masked and protected"
 	case len(d.Services) == 0 && !inCI:
 		return []Finding{{State: NotNeeded, Found: "no service and no GitLab job here"}}
 	default:
-		l.Found = "neither GITLAB_TOKEN nor CI_JOB_TOKEN is there"
+		l.Found = "neither PIPELINE_GITLAB_TOKEN nor CI_JOB_TOKEN is there"
 		l.State, l.Consequence, l.Remedy = Warning, "a release from here cannot be published in GitLab", gitlabMissing
 	}
 	if !inCI {

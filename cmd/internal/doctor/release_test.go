@@ -87,12 +87,12 @@ func TestForge(t *testing.T) {
 		{"", "", "", "", []State{NotNeeded}, "not gitlab"},
 		{"true", "", "t0p", "none", []State{NotNeeded}, ""},
 		{"", "", "", "gitlab", []State{Warning}, "neither"},
-		{"", "s3cret", "", "gitlab", []State{OK}, "GITLAB_TOKEN is there"},
+		{"", "s3cret", "", "gitlab", []State{OK}, "PIPELINE_GITLAB_TOKEN is there"},
 		{"true", "", "t0p", "", []State{Warning, OK}, "comments in merge requests"},
 		{"true", "s3cret", "t0p", "gitlab", []State{OK, OK}, "CI_JOB_TOKEN is there"},
 	} {
 		t.Setenv("GITLAB_CI", c.ci)
-		t.Setenv("GITLAB_TOKEN", c.own)
+		t.Setenv("PIPELINE_GITLAB_TOKEN", c.own)
 		t.Setenv("CI_JOB_TOKEN", c.job)
 		p := newTestPatient(t, "stock")
 		p.Services[0].Release.Forge = c.forge

@@ -59,6 +59,9 @@ func Choose(ctx context.Context, scratch string) (Mode, error) {
 		if err == nil {
 			return mode, nil
 		}
+		if errors.Is(err, syscall.ENOSPC) { // what clone(2) says of a limit
+			err = fmt.Errorf("switched off by the limits user.max_*_namespaces: %w", err)
+		}
 		all = append(all, fmt.Errorf("%s: %w", mode, err))
 	}
 	return "", errors.Join(all...)

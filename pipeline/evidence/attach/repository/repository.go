@@ -29,7 +29,7 @@ type Options struct {
 	// GitLab CI those of CI_REGISTRY_USER and CI_REGISTRY_PASSWORD. Without
 	// them the configuration of `docker login` and its helpers are.
 	Username, Password string
-	// Transport replaces http.DefaultTransport.
+	// Transport replaces one like http.DefaultTransport, which all share.
 	Transport http.RoundTripper
 	// Journal is told each effect; nil is nobody.
 	Journal Journal
@@ -70,12 +70,21 @@ func Open(ref string, o Options) (*Repository, error) {
 	return reach(repo, o, &sync.Mutex{})
 }
 
+// sharedTransport is http.DefaultTransport for this package alone: whoever closes
+// the idle connections of that one would end a request here that just took one.
+var sharedTransport = sync.OnceValue(func() http.RoundTripper {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return http.DefaultTransport
+})
+
 // reach makes a repository whose journal calls exclude those with the same lock.
 func reach(repo name.Repository, o Options, journal *sync.Mutex) (*Repository, error) {
 	r := &Repository{repo: repo, options: o, clients: map[string]*http.Client{}, journal: journal}
 	base := o.Transport
 	if base == nil {
-		base = http.DefaultTransport
+		base = sharedTransport()
 	}
 	r.plain = loopbackOnly{base}
 	var err error
