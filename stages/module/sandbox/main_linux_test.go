@@ -160,6 +160,10 @@ func TestUnprivileged(t *testing.T) {
 
 func copyProgram(t *testing.T, from, to string) string {
 	t.Helper()
+	// A process that another test starts now would hold the file open for writing,
+	// and "text file busy" keep it from being executed (go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		t.Fatal(err)
