@@ -87,6 +87,9 @@ func (w *world) release(t *testing.T, kill string) (effects []string, killed boo
 // journal; then it kills a release before and after each of them and releases
 // again. What is left behind is the same to the byte.
 func TestKilledAnywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts and kills dozens of processes")
+	}
 	t.Parallel()
 	bundle, key := newBundle(t), signtest.PEM(t)
 	for name, byGit := range map[string]bool{"GitLab": false, "git alone": true} {
@@ -126,6 +129,9 @@ func TestKilledAnywhere(t *testing.T) {
 
 // TestTwoAtOnce has two releases of one bundle begin together, a hundred times.
 func TestTwoAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts hundreds of processes")
+	}
 	t.Parallel()
 	bundle, key := newBundle(t), signtest.PEM(t)
 	alone := newWorld(t, bundle, key, false)

@@ -86,6 +86,9 @@ func valid(t *testing.T, schema *jsonschema.Schema, document any) error {
 // TestEveryInput puts each value of each input into its component: the jobs that
 // come out fit GitLab's schema and are others than those that the defaults make.
 func TestEveryInput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs whole pipelines of GitLab")
+	}
 	t.Parallel()
 	schema := ciSchema(t)
 	for _, name := range names() {

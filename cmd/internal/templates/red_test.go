@@ -13,6 +13,9 @@ import (
 // in GitLab; gitlab-ci-local waits for jobs that will never run, so it is started
 // by hand, with what the others handed on.
 func TestRed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs whole pipelines of GitLab")
+	}
 	t.Parallel()
 	c := newTiny(t, `
 include:

@@ -59,6 +59,9 @@ func (c *consumer) jobs(s situation) map[string]string {
 // TestRules lists the jobs of each kind of pipeline, for five includes of the
 // components in one file: never the same stage in two pipelines of one commit.
 func TestRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs whole pipelines of GitLab")
+	}
 	t.Parallel()
 	c := newConsumer(t, tinyService, `
 include:

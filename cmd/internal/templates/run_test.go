@@ -31,6 +31,9 @@ func newTiny(t *testing.T, include string) *consumer {
 // TestStages runs a pipeline of the default branch, one job per stage, from the
 // commit to the release. Each job has a fresh clone and a fresh cache.
 func TestStages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs whole pipelines of GitLab")
+	}
 	t.Parallel()
 	c := newTiny(t, `
 include:

@@ -16,6 +16,9 @@ import (
 // pipeline of a merge request in one job, with a prefix of its own, a command
 // that comes first and more in the hidden job that all share.
 func TestSingle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs whole pipelines of GitLab")
+	}
 	t.Parallel()
 	c := newTiny(t, `
 include:

@@ -57,6 +57,9 @@ func (c *tally) table(names []string) string {
 // in a class that says what is wrong, and what was not touched is accepted,
 // before and after.
 func TestNoMutationOfAPointerIsAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays through thousands of mutations")
+	}
 	var plain, forged, promoted []mutation
 	for _, e := range edits() {
 		plain, forged = append(plain, e.stalely()), append(forged, e.forgedly())

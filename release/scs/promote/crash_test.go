@@ -129,6 +129,9 @@ func (r *reader) until(t *testing.T) (stop func()) {
 // Who reads the environment sees the old or the new combination, all of it:
 // during the undisturbed promotion, and at each point where one was killed.
 func TestKilledAnywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts and kills dozens of processes")
+	}
 	t.Parallel()
 	s := newSupplies(t)
 	base := newWorld(t, s, s.locks[0], "staging")

@@ -50,6 +50,9 @@ func (w *world) environment(t *testing.T) *promote.Environment {
 // TestTwoAtOnce has two different combinations promoted at once, a hundred times:
 // one wins, the other says who has, and nothing of it can be seen.
 func TestTwoAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("promotes hundreds of times")
+	}
 	t.Parallel()
 	s := newSupplies(t)
 	base := newWorld(t, s, s.locks[0], "staging")
