@@ -150,6 +150,9 @@ func (o Options) stage(kind string, settings config.Stage) pipeline.Stage {
 	if o.library() && (kind == "container" || kind == "module" || kind == "integration") {
 		return inapplicable{"a library has no image"}
 	}
+	if o.Service.Uninstalled && kind == "integration" {
+		return inapplicable{"it is installed nowhere: chart and manifests are empty"}
+	}
 	switch kind {
 	case "build":
 		return build.New(build.Options{Service: o.Service, Version: o.Version, Sources: o.Sources})

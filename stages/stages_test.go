@@ -63,6 +63,17 @@ func TestCommandsReplaceStagesAndMakeNewOnes(t *testing.T) {
 	}
 }
 
+func TestWhatIsInstalledNowhereHasNoIntegration(t *testing.T) {
+	t.Parallel()
+	o := Options{Service: config.Service{Name: "tool", Main: ".", Uninstalled: true}}
+	if stage, ok := node(t, o, "tool/integration").Stage.(inapplicable); !ok {
+		t.Errorf("integration is %T", stage)
+	}
+	if _, ok := node(t, o, "tool/module").Stage.(inapplicable); ok {
+		t.Error("the module stage does not apply")
+	}
+}
+
 func TestIntegrationNeedsTheBundlesOfItsNeighbours(t *testing.T) {
 	t.Parallel()
 	o := Options{

@@ -158,6 +158,7 @@ func defaultDeploy(d *decoder, s *Service) {
 	if !d.has(at("manifests")) && s.Chart == "" {
 		s.Manifests = firstFolder(s.Dir, "deploy/k8s")
 	}
+	s.Uninstalled = d.has(at("chart")) && d.has(at("manifests")) && s.Chart == "" && s.Manifests == ""
 }
 
 // firstFolder returns the first of the folders that is there, or "".

@@ -120,6 +120,9 @@ func TestDeployDefaults(t *testing.T) {
 		if got := [2]string{s.Chart, s.Manifests}; got != want {
 			t.Errorf("%q: chart and manifests %q, want %q", file, got, want)
 		}
+		if s.Uninstalled != (want == [2]string{}) {
+			t.Errorf("%q: installed nowhere: %v", file, s.Uninstalled)
+		}
 	}
 }
 

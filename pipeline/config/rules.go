@@ -91,7 +91,7 @@ func serviceRules() map[string]rule {
 		},
 		"Service.api":         {Doc: "Descriptors of the interfaces that the service offers and uses: binary FileDescriptorSets or OpenAPI documents."},
 		"Service.image":       {Doc: "What the image consists of beside the program."},
-		"Service.chart":       {Doc: "Folder of the Helm chart. Default: deploy/chart, then chart, when it is there."},
+		"Service.chart":       {Doc: "Folder of the Helm chart. Default: deploy/chart, then chart, when it is there. Empty, as manifests are, for what is installed nowhere."},
 		"Service.manifests":   {Doc: "Folder of Kubernetes manifests. Default: deploy/k8s when it is there and no chart."},
 		"Service.stages":      {Doc: "Settings of the stages, and stages of your own.", KeyPattern: labelPattern, KeyExpected: "a DNS label as the stage's name"},
 		"Service.integration": {Doc: "What the service is installed with for the integration stage."},

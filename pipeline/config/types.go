@@ -48,6 +48,9 @@ type Service struct {
 	Release     Release          `yaml:"release"`
 	Trust       []string         `yaml:"trust"` // public keys, paths relative to the file
 
+	// Uninstalled says that the file has chart and manifests, both empty: a
+	// program of the command line, say, is installed nowhere.
+	Uninstalled bool `yaml:"-"`
 	// Dir is the absolute path of the service's folder.
 	Dir string `yaml:"-"`
 	// File is the path of the file that was read, empty when there is none.

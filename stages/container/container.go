@@ -65,7 +65,7 @@ func New(o Options) *Stage {
 // Run writes oci/ (an OCI image layout), bundle.json, sbom.cdx.json, and
 // chart.tgz when there is a chart, to job.Out.
 func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
-	if s.service.Main == "" && len(s.service.Image.Builder) == 0 {
+	if s.service.Main == "" && len(s.service.Image.Builder) == 0 && len(s.service.Stages["build"].Command) == 0 {
 		return &pipeline.NotApplicable{Why: "a library has no image"}
 	}
 	if s.version == "" {

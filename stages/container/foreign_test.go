@@ -40,6 +40,11 @@ func TestBuilder(t *testing.T) {
 	if found, err := container.Secrets(filepath.Join(out, "oci")); err != nil || len(found) > 0 {
 		t.Errorf("got %v, %v", found, err)
 	}
+	// A build by a command may hand over what only the builder knows.
+	service.Image.Builder = []string{"sh", "-c", `cp -r made "$PIPELINE_OUT/oci"`}
+	if bundle, _ := mustRun(t, service, t.TempDir()); len(bundle.Images) != 2 {
+		t.Errorf("without build.json: images %v", bundle.Images)
+	}
 }
 
 func TestBuilderFailures(t *testing.T) {

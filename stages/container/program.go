@@ -54,10 +54,14 @@ func (b *bundler) readProgram() (*program, error) {
 		return nil, &pipeline.NotTested{Why: "there is no program to put into an image", Remedy: "run the build stage first"}
 	}
 	p := &program{dir: dir}
-	if err := readJSON(filepath.Join(dir, "build.json"), p); err != nil {
+	err := readJSON(filepath.Join(dir, "build.json"), p)
+	if errors.Is(err, fs.ErrNotExist) && len(b.service.Image.Builder) > 0 {
+		return &program{}, nil // a command built it, in a form that the builder knows
+	}
+	if err != nil {
 		return nil, fmt.Errorf("outputs of the build stage: %w", err)
 	}
-	err := readJSON(filepath.Join(dir, "modules.json"), &p.modules)
+	err = readJSON(filepath.Join(dir, "modules.json"), &p.modules)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("outputs of the build stage: %w", err)
 	}

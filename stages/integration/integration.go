@@ -52,7 +52,7 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if s.o.Service.Chart == "" && s.o.Service.Manifests == "" {
 		return &pipeline.NotTested{
 			Why:    "nothing says how the service is deployed",
-			Remedy: "add a Helm chart at deploy/chart or chart, or manifests at deploy/k8s",
+			Remedy: "add a Helm chart at deploy/chart or chart, or manifests at deploy/k8s; what is installed nowhere has chart: \"\" and manifests: \"\" in pipeline.yaml",
 		}
 	}
 	bundle, err := readBundle(job, "container")

@@ -117,6 +117,7 @@ Kubernetes. What has a verdict for exactly these inputs is not run again.
 Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
 3 environment, or something is not tested; 4 a gate refused;
 5 nothing to release, with --exit-code; 130 cancelled.`,
+		Version:       ownVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -130,6 +131,8 @@ Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
 			return nil
 		},
 	}
+	root.Flags().Bool("version", false, "print the version") // cobra's own takes -v
+	root.SetVersionTemplate("pipeline {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})

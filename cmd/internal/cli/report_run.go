@@ -35,7 +35,7 @@ func runReport(ctx context.Context, s *streams, f *reportFlags, stages []string)
 	if len(records) == 0 {
 		return &usageError{errors.New("no run yet; `pipeline run` makes one")}
 	}
-	if last := records[len(records)-1]; last.Ended.IsZero() {
+	if last := records[len(records)-1]; last.ID != "" && last.Ended.IsZero() {
 		fmt.Fprintf(s.err, "run %s has not ended: it is going on, or was killed; this is how far it came\n", last.ID)
 	}
 	rec, earlier := sess.mergedRecord(records, jobs, known, asked)
