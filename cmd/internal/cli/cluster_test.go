@@ -159,7 +159,7 @@ func TestBrokenVariants(t *testing.T) {
 			"integration", "no-such-flag"},
 		{"readiness never true", [][3]string{
 			{"chart/templates/workload.yaml", "readinessProbe:\n            {{- include \"stock.probe\" . | nindent 12 }}", "readinessProbe:\n            exec: {command: [/stock, health, --port=1]}"},
-			{"pipeline.yaml", "integration:", "integration:\n  ready: 12s"},
+			{"pipeline.yaml", "integration:", "integration:\n  ready: 30s"},
 		}, "integration", "Readiness probe failed"},
 		{"wrong answer over gRPC", [][3]string{{"internal/server/convert.go", "Reserved:  i.Reserved,", "Reserved:  i.Reserved + int64(len(os.Getenv(\"KUBERNETES_SERVICE_HOST\"))),"}, {"internal/server/convert.go", "import (", "import (\n\t\"os\"\n"}},
 			"integration", "TestOneKeyReservesOnce"},

@@ -73,7 +73,7 @@ func (w *world) testFailure(t *testing.T) {
 	unready.Values = append(unready.Values, map[string]any{"mode": "unready", "extra": "left over"})
 	bad := next(good, w.member(t, "stock", "0.1.1"), unready, w.member(t, "audit", "0.1.0"))
 	bad.Waves = [][]string{{"audit", "stock"}, {"cart"}}
-	_, err := deploy.Apply(t.Context(), w.cluster, bad, deploy.Options{By: "test", Ready: 6 * time.Second})
+	_, err := deploy.Apply(t.Context(), w.cluster, bad, deploy.Options{By: "test", Ready: 30 * time.Second})
 	var failed *deploy.FailedError
 	var notReady *kindtest.NotReadyError
 	if !errors.As(err, &failed) || !errors.As(err, &notReady) || failed.Stuck != nil || len(failed.Back) != 3 {

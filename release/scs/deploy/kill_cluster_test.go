@@ -120,8 +120,8 @@ func (w *world) testKillOther(t *testing.T) {
 	bad := next(dead, w.member(t, "stock", "0.1.2"))
 	bad.Members = bad.Members[:1]
 	bad.Members[0].Values = append(bad.Members[0].Values, map[string]any{"mode": "unready"})
-	w.killed(t, bad, "rollback", 4*time.Second)
-	_, err := deploy.Apply(t.Context(), w.cluster, bad, deploy.Options{Ready: 4 * time.Second})
+	w.killed(t, bad, "rollback", 20*time.Second)
+	_, err := deploy.Apply(t.Context(), w.cluster, bad, deploy.Options{Ready: 20 * time.Second})
 	var failed *deploy.FailedError
 	if !errors.As(err, &failed) || failed.Stuck != nil {
 		t.Fatalf("error: %v", err)
