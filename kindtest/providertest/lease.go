@@ -140,7 +140,7 @@ func (s *suite) testBroken(t *testing.T) {
 		says                   []string
 	}{
 		{"crash", pod("crash", s.loaded.Ref, "crash"), "CrashLoopBackOff", true, time.Minute, []string{"code 7", "fatal: no route to the answer"}},
-		{"unready", pod("unready", s.loaded.Ref, "unready"), "NotReady", false, 5 * time.Second, []string{"Readiness probe failed", "503", "listening on :8080"}},
+		{"unready", pod("unready", s.loaded.Ref, "unready"), "NotReady", false, 30 * time.Second, []string{"Readiness probe failed", "503", "listening on :8080"}},
 		{"image", pod("image", "pipeline.invalid/missing:1", "serve"), "ImagePull", true, time.Minute, []string{"pipeline.invalid/missing:1", "IfNotPresent"}},
 		{"never", strings.Replace(pod("never", "pipeline.local/missing:1", "serve"), "    args", "    imagePullPolicy: Never\n    args", 1), "ErrImageNeverPull", true, time.Minute, []string{"missing:1"}},
 		{"config", strings.Replace(pod("config", s.loaded.Ref, "serve"), "    args", "    envFrom: [{secretRef: {name: absent}}]\n    args", 1), "CreateContainerConfigError", true, time.Minute, []string{`secret "absent" not found`}},

@@ -147,7 +147,7 @@ func (w *world) testWrongImage(t *testing.T) {
 	members := w.shop(t, "")
 	members[1].Values = map[string]any{"hardwired": "registry.invalid/shop/cart:0.1.9"}
 	o := w.options(t, members...)
-	o.Ready = 5 * time.Second
+	o.Ready = 20 * time.Second
 	r := run(t, engine(t, newStore(t), o, nil))
 	if r.Status != pipeline.Failed || !strings.HasSuffix(r.Message, "runs registry.invalid/shop/cart:0.1.9, which is not the image of cart 0.2.0") || !strings.Contains(r.Cause, ".Values.image.repository") {
 		t.Errorf("%s: %s\n%s", r.Status, r.Message, r.Cause)
