@@ -49,6 +49,9 @@ type Result struct {
 	UpToDate bool          `json:"upToDate,omitempty"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration"` // nanoseconds
+	// LookedFor results are of stages that were not to run (Engine.Only) and had
+	// no verdict to take.
+	LookedFor bool `json:"lookedFor,omitempty"`
 	// Message is the summary of a passed stage and the error of another.
 	Message string `json:"message,omitempty"`
 	// Cause is what to look at first when it failed: some lines.

@@ -62,7 +62,7 @@ func (w *worker) locked(ctx context.Context) (finished, error) {
 		return w.upToDate(dec), err
 	}
 	if !w.e.may(w.node.Name) {
-		return finished{result: Result{Status: Untested, Message: "not up to date: " + dec.Reason}}, nil
+		return finished{result: Result{Status: Untested, LookedFor: true, Message: "not up to date: " + dec.Reason}}, nil
 	}
 	if w.grounded != nil {
 		r := Result{Status: statusOf(w.grounded), Message: w.grounded.Error()}

@@ -2,8 +2,6 @@ package release
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/release/gitlab"
 )
 
@@ -56,28 +55,17 @@ func (p *Plan) missingFiles(ctx context.Context) ([]gitlab.Asset, error) {
 			return nil, context.Cause(ctx)
 		}
 		name := filepath.Join(p.Folder, a.Name)
-		sum, err := sumOf(name)
+		sum, err := evidence.SumFile(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, a)
 		case err != nil:
 			return nil, err
-		case sum != a.SHA256:
+		case sum.Hex() != a.SHA256:
 			return nil, &FileTakenError{name}
 		}
 	}
 	return missing, nil
-}
-
-func sumOf(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // writeAsset writes a file under a temporary name first: one that has its name

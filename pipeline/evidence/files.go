@@ -59,7 +59,7 @@ func writeFile(name string, r io.Reader, mode fs.FileMode, sync bool) (err error
 func ListOutputs(dir string) ([]Output, error) {
 	var outputs []Output
 	err := walkOutputs(dir, func(rel, name string, info fs.FileInfo) error {
-		d, err := hashFile(name)
+		d, err := SumFile(name)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,8 @@ func walkOutputs(dir string, f func(rel, name string, info fs.FileInfo) error) e
 	})
 }
 
-func hashFile(name string) (Digest, error) {
+// SumFile returns the digest of what is in a file.
+func SumFile(name string) (Digest, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", err

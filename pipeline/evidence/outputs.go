@@ -80,7 +80,7 @@ func (o Output) check(name string, info fs.FileInfo) error {
 	if got := info.Mode()&0o111 != 0; got != o.Executable {
 		return fmt.Errorf("%s: executable is %v, expected %v", o.Path, got, o.Executable)
 	}
-	d, err := hashFile(name)
+	d, err := SumFile(name)
 	if err != nil {
 		return err
 	}

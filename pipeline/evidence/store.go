@@ -121,7 +121,7 @@ func (s *Store) restoreFile(o Output, to string) error {
 	if err := writeFile(to, f, outputMode(o), false); err != nil {
 		return err
 	}
-	if d, err := hashFile(to); err != nil || d != o.Digest {
+	if d, err := SumFile(to); err != nil || d != o.Digest {
 		os.Remove(name)
 		return errors.Join(err, fmt.Errorf("content %s was damaged: %w", o.Digest.Short(), fs.ErrNotExist))
 	}

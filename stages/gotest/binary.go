@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/proc"
 	"gitlab.com/selfcontained/pipeline/stages/gotool"
 )
@@ -85,14 +86,14 @@ func compile(ctx context.Context, job *pipeline.Job, o Options, folder, file str
 	if err := (gotool.Go{Job: job, Dir: o.dir(job), Env: o.Env, Log: io.Discard}).Command(args...).Run(ctx); err != nil || !known {
 		return err
 	}
-	sum, err := sumOf(file)
+	sum, err := evidence.SumFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // the package has no tests at all
 	}
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(mark, []byte(key+" "+sum), 0o644)
+	return os.WriteFile(mark, []byte(key+" "+sum.Hex()), 0o644)
 }
 
 // upToDate reports whether the mark says that this very file has the key.
@@ -101,19 +102,8 @@ func upToDate(file, mark, key string) bool {
 	if err != nil || !strings.HasPrefix(string(known), key+" ") {
 		return false
 	}
-	sum, err := sumOf(file)
-	return err == nil && string(known) == key+" "+sum
-}
-
-func sumOf(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), err
+	sum, err := evidence.SumFile(file)
+	return err == nil && string(known) == key+" "+sum.Hex()
 }
 
 // Run does what [Run] does with the compiled binaries, one after the other.

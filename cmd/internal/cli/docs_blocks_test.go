@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"gitlab.com/selfcontained/pipeline/pipeline/config"
+	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 )
 
 // block is one fenced block of a document. Where the line before it ends with a
@@ -229,7 +230,7 @@ func isGitLab(keys map[string]any) bool {
 // .gitlab-ci.yml with GitLab's own schema.
 func TestGitLabFilesInTheDocsFitTheSchema(t *testing.T) {
 	t.Parallel()
-	schema := gitLabSchema(t)
+	schema := gitlabtest.CISchema(t)
 	found := 0
 	for file, text := range documents(t) {
 		for _, b := range blocks(text) {

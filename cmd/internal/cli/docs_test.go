@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 )
 
 const top = "../../.."
@@ -103,7 +104,7 @@ func commandLines(text string) []string {
 // which lies where PIPELINE_GITLAB_SPECS says.
 func TestGitLabFileFitsTheSchema(t *testing.T) {
 	t.Parallel()
-	schema := gitLabSchema(t)
+	schema := gitlabtest.CISchema(t)
 	data, err := os.ReadFile(filepath.Join(top, ".gitlab-ci.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -118,22 +119,6 @@ func TestGitLabFileFitsTheSchema(t *testing.T) {
 	if err := schema.Validate(map[string]any{"test": map[string]any{"script": 7}}); err == nil {
 		t.Error("the schema accepts anything")
 	}
-}
-
-func gitLabSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	specs := os.Getenv("PIPELINE_GITLAB_SPECS")
-	if specs == "" && os.Getenv("CI") == "true" {
-		t.Fatal("PIPELINE_GITLAB_SPECS names no folder with GitLab's CI schema")
-	}
-	if specs == "" {
-		t.Skip("PIPELINE_GITLAB_SPECS is not set")
-	}
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(specs, "ci-schema", "ci.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
 }
 
 // TestRelativeLinksLeadSomewhere checks the files that documents link to, and

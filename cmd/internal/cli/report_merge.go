@@ -30,7 +30,7 @@ func merge(records []*pipeline.Record, jobs bool) []newest {
 	for _, rec := range records {
 		for _, r := range resultsOf(rec) {
 			old, known := found[r.Node]
-			if known && jobs && (lookedFor(r) || r.UpToDate && old.Status.Opens()) {
+			if known && jobs && (r.LookedFor || r.UpToDate && old.Status.Opens()) {
 				continue
 			}
 			found[r.Node] = newest{r, rec}
@@ -66,11 +66,6 @@ func resultsOf(rec *pipeline.Record) []pipeline.Result {
 func resultOf(node string) pipeline.Result {
 	service, kind, _ := strings.Cut(node, "/")
 	return pipeline.Result{Node: node, Service: service, Kind: kind, Status: pipeline.Untested}
-}
-
-// lookedFor reports whether a stage was not to run (--only), and was not there.
-func lookedFor(r pipeline.Result) bool {
-	return r.Status == pipeline.Untested && strings.HasPrefix(r.Message, "not up to date: ")
 }
 
 // records reads the records of all runs, oldest first. What cannot be read is

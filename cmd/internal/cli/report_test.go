@@ -29,7 +29,7 @@ func recordOf(minute int, texts ...string) *pipeline.Record {
 		case "up to date":
 			r.Status, r.UpToDate = pipeline.Passed, true
 		case "looked for":
-			r.Status, r.Message = pipeline.Untested, "not up to date: no verdict for these inputs yet"
+			r.Status, r.LookedFor = pipeline.Untested, true
 		default:
 			rec.Begun = append(rec.Begun, node)
 		}

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -85,7 +84,7 @@ func (f *verifyFlags) file(ctx context.Context, s *streams, target string) error
 // trusted key has to name the file, by its name and with its digest. The name
 // counts too, or an old file could be given out for a new one.
 func verifyFile(file string, trust sign.Trust, now time.Time) (*releasedFile, error) {
-	sum, err := digestOf(file)
+	sum, err := evidence.SumFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -109,17 +108,6 @@ func verifyFile(file string, trust sign.Trust, now time.Time) (*releasedFile, er
 		return nil, &gateError{fmt.Sprintf("%s: no statement beside it names a file %s", file, filepath.Base(file))}
 	}
 	return nil, &gateError{fmt.Sprintf("%s: %v", file, errors.Join(refused...))}
-}
-
-func digestOf(file string) (evidence.Digest, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return evidence.SumOf(h), err
 }
 
 // readBounded reads a file of at most limit bytes.

@@ -3,13 +3,13 @@ package templates
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"gitlab.com/selfcontained/pipeline/release/gitlab/gitlabtest"
 )
 
 // others returns for each input values that are not its default.
@@ -51,24 +51,6 @@ func without(t *testing.T, c *component, given map[string]any, in string) map[st
 	return jobs
 }
 
-// ciSchema is GitLab's own schema of its configuration, which lies where
-// PIPELINE_GITLAB_SPECS says.
-func ciSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	specs := os.Getenv("PIPELINE_GITLAB_SPECS")
-	if specs == "" && os.Getenv("CI") == "true" {
-		t.Fatal("PIPELINE_GITLAB_SPECS names no folder with GitLab's CI schema")
-	}
-	if specs == "" {
-		t.Skip("PIPELINE_GITLAB_SPECS is not set")
-	}
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join(specs, "ci-schema", "ci.schema.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema
-}
-
 // valid checks a document in the form that JSON has.
 func valid(t *testing.T, schema *jsonschema.Schema, document any) error {
 	t.Helper()
@@ -90,7 +72,7 @@ func TestEveryInput(t *testing.T) {
 		t.Skip("runs whole pipelines of GitLab")
 	}
 	t.Parallel()
-	schema := ciSchema(t)
+	schema := gitlabtest.CISchema(t)
 	for _, name := range names() {
 		c := read(t, name)
 		for what, document := range map[string]any{"header": c.header, "body": c.jobs} {
