@@ -55,6 +55,11 @@ func (c *Checkout) Verdict(node string) *evidence.Verdict {
 	return v
 }
 
+// lockFile is the lock of a node in this checkout.
+func (c *Checkout) lockFile(node string) string {
+	return filepath.Join(c.dir, "locks", fileName(node))
+}
+
 // prepare makes the folder and lets git ignore it.
 func (c *Checkout) prepare() error {
 	ignore := filepath.Join(c.dir, ".gitignore")
@@ -69,10 +74,6 @@ type runDir struct {
 	id   string
 	dir  string
 	lock *fileLock
-	// temp is the TMPDIR of the run's commands: theirs and not the system's, so
-	// that what a killed one leaves is found; in the system's, because the paths
-	// of sockets must be short.
-	temp string
 }
 
 // newRun makes the folder of a new run.
@@ -84,7 +85,7 @@ func (c *Checkout) newRun(now time.Time) (*runDir, error) {
 	if _, err := rand.Read(salt[:]); err != nil {
 		return nil, err
 	}
-	id := now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(salt[:])
+	id := runID(now, salt[:])
 	r := &runDir{id: id, dir: filepath.Join(c.dir, "runs", id)}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return nil, err
@@ -94,27 +95,13 @@ func (c *Checkout) newRun(now time.Time) (*runDir, error) {
 		return nil, fmt.Errorf("lock the new run: %w", err)
 	}
 	r.lock = lock
-	return r, r.makeTemp()
+	return r, nil
 }
 
-// tempName is the file that names the run's folder for temporary files.
-const tempName = "tmpdir"
-
-func (r *runDir) makeTemp() error {
-	r.temp = filepath.Join(os.TempDir(), "pipeline-"+r.id)
-	if err := evidence.WriteFile(filepath.Join(r.dir, tempName), []byte(r.temp)); err != nil {
-		return err
-	}
-	return os.Mkdir(r.temp, 0o700)
-}
-
-// findTemp reads where the temporary files of a run are that another process
-// began.
-func (r *runDir) findTemp() {
-	data, err := os.ReadFile(filepath.Join(r.dir, tempName))
-	if name := string(data); err == nil && filepath.Base(name) == "pipeline-"+r.id {
-		r.temp = name
-	}
+// runID sorts by the time, to the millisecond: two runs in one second are
+// nothing unusual.
+func runID(now time.Time, salt []byte) string {
+	return strings.Replace(now.UTC().Format("20060102-150405.000"), ".", "", 1) + "-" + hex.EncodeToString(salt)
 }
 
 func (r *runDir) scratch() string { return filepath.Join(r.dir, "scratch") }
@@ -123,18 +110,11 @@ func (r *runDir) scratch() string { return filepath.Join(r.dir, "scratch") }
 // next one.
 func (r *runDir) finish() error {
 	err := errors.Join(
-		removeAll(r.scratch()), removeTemp(r.temp),
+		removeAll(r.scratch()),
 		os.WriteFile(filepath.Join(r.dir, "finished"), nil, 0o644),
 		os.Remove(filepath.Join(r.dir, "lock")))
 	r.lock.release()
 	return err
-}
-
-func removeTemp(dir string) error {
-	if dir == "" {
-		return nil
-	}
-	return removeAll(dir)
 }
 
 // removeAll is os.RemoveAll that also gets at folders without write permission
@@ -201,7 +181,7 @@ func (c *Checkout) Bury(id string) (int, error) {
 		return killed, err // another process buries it
 	}
 	r.lock = lock
-	r.findTemp()
+	err = c.freeTemps(r)
 	tmp, _ := filepath.Glob(filepath.Join(c.dir, "out", "*", ".new-"+id+"-*"))
 	for _, t := range tmp {
 		err = errors.Join(err, removeAll(t))

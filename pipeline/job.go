@@ -35,9 +35,11 @@ type Job struct {
 	Log io.Writer
 	// Findings is to be filled by the stage.
 	Findings *Findings
-	// Temp is the folder for temporary files of commands; all stages of a run
-	// share it, and it is removed with the run.
+	// Temp is an empty folder for temporary files of commands, with a short
+	// path; it is removed after the stage.
 	Temp string
+	// Fresh asks not to believe anything that was found out earlier (--force).
+	Fresh bool
 	// Env is added to the environment of every command.
 	Env []string
 

@@ -99,7 +99,7 @@ func (w *worker) upToDate(dec Decision) finished {
 // lock takes the lock of the node in this checkout and that of its key among
 // all checkouts.
 func (w *worker) lock(ctx context.Context, dec Decision) (release func(), err error) {
-	names := []string{filepath.Join(w.e.Checkout.dir, "locks", fileName(w.node.Name))}
+	names := []string{w.e.Checkout.lockFile(w.node.Name)}
 	if dec.Inputs != nil && w.e.Locks != "" {
 		names = append(names, filepath.Join(w.e.Locks, dec.Inputs.Key().Hex()))
 	}
@@ -158,7 +158,7 @@ func (w *worker) attempt(ctx context.Context, dec Decision) (f finished, stageEr
 	if s := f.result.Status; s == Passed || s == Inapplicable {
 		f.outputs, err = w.keep(ctx, job, dec, &f.result)
 	}
-	return f, stageErr, errors.Join(err, removeAll(job.Scratch), removeAll(job.Out))
+	return f, stageErr, errors.Join(err, removeAll(job.Scratch), removeAll(job.Out), removeAll(job.Temp))
 }
 
 func (w *worker) newJob() (*Job, func() error, error) {
@@ -173,6 +173,10 @@ func (w *worker) newJob() (*Job, func() error, error) {
 	if err := errors.Join(removeAll(scratch), mkdirs(scratch)); err != nil {
 		return nil, nil, err
 	}
+	temp, err := w.e.Checkout.takeTemp(w.dir, n.Name)
+	if err != nil {
+		return nil, nil, err
+	}
 	out, err := os.MkdirTemp(outs, ".new-"+w.dir.id+"-")
 	if err != nil {
 		return nil, nil, err
@@ -183,7 +187,7 @@ func (w *worker) newJob() (*Job, func() error, error) {
 	}
 	log := w.e.Masker.Writer(logFile)
 	job := NewJob(n, w.dir.id, n.Dir, out, base, scratch, log, w.needFolders())
-	job.Temp, job.Cache = w.dir.temp, cache
+	job.Temp, job.Cache, job.Fresh = temp, cache, w.decider.force(n.Name)
 	job.say = func(text string) {
 		w.rec.event(Event{Type: EventSay, Node: n.Name, Text: w.e.Masker.String(text)})
 	}

@@ -91,7 +91,8 @@ func hasUntagged(dir, folder string) bool {
 }
 
 func vetWith(ctx context.Context, g gotool.Go, args ...string) error {
-	_, stderr, err := g.Run(ctx, append([]string{"vet"}, args...)...)
+	// With -trimpath it finds compiled what the programs are made of.
+	_, stderr, err := g.Run(ctx, append([]string{"vet", "-trimpath"}, args...)...)
 	if strings.Contains(stderr, `matched no packages`) && err == nil {
 		return &pipeline.Failure{Summary: "the module has no Go packages", Cause: strings.TrimSpace(stderr)}
 	}
@@ -119,7 +120,7 @@ func verify(ctx context.Context, g gotool.Go) error {
 		return err
 	}
 	done := mark{filepath.Join(g.Job.Cache, "verified"), string(evidence.Sum(content))}
-	if at := done.at(); !at.IsZero() {
+	if at := done.at(g); !at.IsZero() {
 		fmt.Fprintf(g.Log, "go mod verify: done at %s for this go.sum\n", at.Format(time.TimeOnly))
 		return nil
 	}
@@ -139,9 +140,9 @@ const markLife = time.Hour
 type mark struct{ file, content string }
 
 // at is when the check passed, zero when it has to be made.
-func (m mark) at() time.Time {
+func (m mark) at(g gotool.Go) time.Time {
 	info, err := os.Stat(m.file)
-	if err != nil || time.Since(info.ModTime()) > markLife {
+	if err != nil || g.Job.Fresh || time.Since(info.ModTime()) > markLife {
 		return time.Time{}
 	}
 	if known, err := os.ReadFile(m.file); err != nil || string(known) != m.content {

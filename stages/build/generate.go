@@ -53,7 +53,7 @@ func (gen generator) run(ctx context.Context, g gotool.Go) error {
 		return err
 	}
 	done := mark{filepath.Join(g.Job.Cache, "generated"), string(key)}
-	if at := done.at(); !at.IsZero() {
+	if at := done.at(g); !at.IsZero() {
 		fmt.Fprintf(g.Log, "go generate: nothing that the generators read has changed since %s\n", at.Format(time.TimeOnly))
 		return nil
 	}

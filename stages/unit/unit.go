@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
@@ -87,9 +88,13 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 		return err
 	}
 	profile := filepath.Join(job.Out, ProfileFile)
-	res, err := gotest.Run(ctx, job, gotest.Options{
-		Args: s.args(job.Node.Timeout, profile), Env: s.environment(), Packages: packages,
-	})
+	args := s.args(job.Node.Timeout, profile)
+	if remember, err := s.remembers(ctx); err != nil {
+		return err
+	} else if !remember || job.Fresh {
+		args = append(args, "-count=1")
+	}
+	res, err := gotest.Run(ctx, job, gotest.Options{Args: args, Env: s.environment(), Packages: packages})
 	if err != nil {
 		return err
 	}
@@ -128,6 +133,18 @@ func (s *Stage) args(timeout time.Duration, profile string) []string {
 		args = append(args, "-timeout="+timeout.String())
 	}
 	return args
+}
+
+// remembers reports whether Go may give the results of tests that nothing has
+// changed for since they passed. It watches the files of the module that a test
+// reads, and none elsewhere.
+func (s *Stage) remembers(ctx context.Context) (bool, error) {
+	tree, err := s.sources.Scan(ctx)
+	if err != nil {
+		return false, err
+	}
+	elsewhere := slices.ContainsFunc(tree.Files, func(f source.File) bool { return strings.HasPrefix(f.Path, "../") })
+	return !elsewhere, nil
 }
 
 // environment returns the settings' environment, sorted, and cgo for the race
