@@ -28,6 +28,8 @@ import (
 type Binaries struct {
 	files []binary
 	err   error // why there are none
+	// convert is the command that makes events of their output.
+	convert []string
 }
 
 type binary struct {
@@ -57,7 +59,7 @@ func CompileAside(ctx context.Context, job *pipeline.Job, dir, tag string) (wait
 // Compile compiles the tests of o.Packages, which are folders of the module,
 // with o.Args as build flags. A failure is kept for Run.
 func Compile(ctx context.Context, job *pipeline.Job, o Options) *Binaries {
-	b := &Binaries{}
+	b := &Binaries{convert: converter(ctx, job, o.dir(job))}
 	for _, folder := range o.Packages {
 		sum := sha256.Sum256([]byte(folder))
 		file := filepath.Join(job.Cache, hex.EncodeToString(sum[:8])+".test")
@@ -119,7 +121,7 @@ func (b *Binaries) Run(ctx context.Context, job *pipeline.Job, o Options) (*Resu
 		if _, err := os.Stat(f.file); err != nil {
 			continue // the package has no tests at all
 		}
-		if err := s.run(ctx, f.command(job, o)); err != nil {
+		if err := s.run(ctx, f.command(job, o, b.convert)); err != nil {
 			failed = err
 		}
 	}
@@ -128,8 +130,8 @@ func (b *Binaries) Run(ctx context.Context, job *pipeline.Job, o Options) (*Resu
 
 // command runs a binary as `go test` would: in the folder of its package, and
 // ended by itself before the stage's time is up.
-func (b binary) command(job *pipeline.Job, o Options) proc.Cmd {
-	args := []string{"tool", "test2json", "-t", "-p", path.Join(gotool.Module(o.dir(job)), b.folder), b.file, "-test.v=test2json", "-test.paniconexit0"}
+func (b binary) command(job *pipeline.Job, o Options, convert []string) proc.Cmd {
+	args := []string{"-t", "-p", path.Join(gotool.Module(o.dir(job)), b.folder), b.file, "-test.v=test2json", "-test.paniconexit0"}
 	for _, flag := range timeout(job.Node) {
 		args = append(args, "-test."+strings.TrimPrefix(flag, "-"))
 	}
@@ -137,7 +139,9 @@ func (b binary) command(job *pipeline.Job, o Options) proc.Cmd {
 		args = append(args, "-test.run="+o.Run)
 	}
 	args = append(args, o.TestArgs...)
-	return gotool.Go{Job: job, Dir: filepath.Join(o.dir(job), filepath.FromSlash(b.folder)), Env: o.Env}.Command(args...)
+	cmd := gotool.Go{Job: job, Dir: filepath.Join(o.dir(job), filepath.FromSlash(b.folder)), Env: o.Env}.Command()
+	cmd.Args = append(slices.Clone(convert), args...)
+	return cmd
 }
 
 // dir is the root of the module.

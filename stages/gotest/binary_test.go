@@ -1,6 +1,7 @@
 package gotest_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,31 @@ func TestBinariesFollowTheirSources(t *testing.T) {
 	}
 	if names, err := filepath.Glob(filepath.Join(job.Cache, "*.test")); err != nil || len(names) != 1 {
 		t.Errorf("%q, %v: want one binary", names, err)
+	}
+}
+
+// Where the converter was last time may be nowhere now: Go cleans its cache.
+func TestBinariesFindTheConverterAgain(t *testing.T) {
+	t.Parallel()
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), tagged)
+	job, log := gotooltest.NewJob(t, "slow", dir)
+	runTagged(t, job, dir, "42")
+	note := filepath.Join(job.Cache, "test2json")
+	known, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, path, _ := strings.Cut(string(known), "\n")
+	gotooltest.Contains(t, log.String(), path+" -t -p")
+	if err := os.WriteFile(note, []byte(version+"\n"+filepath.Join(dir, "gone")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := runTagged(t, job, dir, "42"); r.Failed != 0 || len(r.Tests) != 4 {
+		t.Errorf("%q", outcomes(r))
+	}
+	if again, err := os.ReadFile(note); err != nil || string(again) != string(known) {
+		t.Errorf("noted %q, %v; want %q", again, err, known)
 	}
 }
 
