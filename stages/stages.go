@@ -56,13 +56,14 @@ type place struct {
 // places is the graph of the built-in stages. Whatever comes after the build
 // begins when its programs are there and the rest of its checks goes on.
 // Integration does not wait for the module stage, but does not count without
-// it: what does not start alone is to be looked at first. The way to the
-// cluster is the longest, so the others give way.
+// it: what does not start alone is to be looked at first. The same holds for
+// the tests of packages and the build. The way to the cluster is the longest, so
+// the others give way.
 func places() []place {
 	return []place{
 		{kind: "build"},
-		{kind: "unit", after: []string{"build"}, background: true},
-		{kind: "lint", after: []string{"build"}, background: true},
+		{kind: "unit", beside: []string{"build"}, background: true},
+		{kind: "lint", beside: []string{"build"}, background: true},
 		{kind: "container", needs: []string{"build"}},
 		{kind: "module", needs: []string{"container"}},
 		{kind: "integration", needs: []string{"container"}, beside: []string{"module"}},
@@ -97,6 +98,9 @@ func (o Options) ownStages() []string {
 
 func (o Options) node(p place) pipeline.Node {
 	settings := o.Service.Stages[p.kind]
+	if slices.Contains(p.beside, "build") && len(settings.Command)+len(o.Service.Stages["build"].Command) > 0 {
+		p.after, p.beside = p.beside, nil // a command may want what another made
+	}
 	n := pipeline.Node{
 		Name: o.Service.Name + "/" + p.kind, Service: o.Service.Name, Kind: p.kind, Dir: o.Service.Dir,
 		Needs: o.qualify(p.needs, settings.Needs), After: o.qualify(p.after, settings.After),
