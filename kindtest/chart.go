@@ -53,7 +53,7 @@ func (l *Lease) PrepareChart(ctx context.Context, c Chart) (*PreparedChart, erro
 		return nil, newChartError(c.name(nil), err)
 	}
 	config := &action.Configuration{}
-	if err := config.Init(helmGetter{l}, l.Namespace, "secret", func(string, ...any) {}); err != nil {
+	if err := config.Init(helmGetter{lease: l, keeps: len(ch.CRDObjects()) == 0}, l.Namespace, "secret", func(string, ...any) {}); err != nil {
 		return nil, fmt.Errorf("prepare helm: %w", err)
 	}
 	if _, err := l.check(ctx, config, c, ch); err != nil {

@@ -47,11 +47,16 @@ func (l *Lease) Forward(ctx context.Context, service, port string) (*Forward, er
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	if target.pods, err = l.mirrorPods(ctx); err != nil {
+		cancel()
+		return nil, l.cluster.apiError("watch the pods of namespace "+l.Namespace, err)
+	}
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	f := &Forward{Addr: listener.Addr().String(), listener: listener, target: target, cancel: cancel}
 	if _, _, err := f.connection(ctx, nil); err != nil {
 		f.Close()
@@ -72,6 +77,7 @@ func (f *Forward) Close() error {
 	}
 	f.mu.Unlock()
 	f.conns.Wait()
+	f.target.pods.wait()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
@@ -96,13 +102,13 @@ func (f *Forward) serve(ctx context.Context, conn net.Conn) {
 	defer stop()
 	var dead httpstream.Connection
 	for range 2 {
-		ctx, cancel := context.WithTimeout(ctx, forwardPatience)
-		upstream, pod, err := f.connection(ctx, dead)
+		patience, cancel := context.WithTimeout(ctx, forwardPatience)
+		upstream, pod, err := f.connection(patience, dead)
 		cancel()
 		if err != nil {
 			return
 		}
-		streams, err := openStreams(upstream, pod.port, f.nextRequest())
+		streams, err := openUntil(ctx, upstream, pod.port, f.nextRequest())
 		if err == nil {
 			streams.copy(conn)
 			return
@@ -122,7 +128,7 @@ func (f *Forward) nextRequest() int {
 func (f *Forward) connection(ctx context.Context, dead httpstream.Connection) (httpstream.Connection, podPort, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.upstream != nil && f.upstream != dead && !closed(f.upstream) && f.target.stillReady(ctx, f.pod) {
+	if f.upstream != nil && f.upstream != dead && !closed(f.upstream) && f.target.stillReady(f.pod) {
 		return f.upstream, f.pod, nil
 	}
 	pod, err := f.target.readyPod(ctx)
@@ -171,6 +177,26 @@ func (t *forwardTarget) dial(pod string) (httpstream.Connection, error) {
 type streamPair struct {
 	conn        httpstream.Connection
 	data, fault httpstream.Stream
+}
+
+// openUntil is openStreams until ctx ends: a stream whose connection is closed
+// while it is being made would keep its maker waiting for half a minute.
+func openUntil(ctx context.Context, conn httpstream.Connection, port int32, request int) (*streamPair, error) {
+	type opened struct {
+		streams *streamPair
+		err     error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		streams, err := openStreams(conn, port, request)
+		result <- opened{streams, err}
+	}()
+	select {
+	case o := <-result:
+		return o.streams, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 func openStreams(conn httpstream.Connection, port int32, request int) (*streamPair, error) {

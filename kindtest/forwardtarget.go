@@ -3,6 +3,7 @@ package kindtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,7 @@ type forwardTarget struct {
 	lease    *Lease
 	selector string
 	port     intstr.IntOrString // of the pod
+	pods     *mirror            // of the namespace
 }
 
 type podPort struct {
@@ -83,12 +85,20 @@ func (t *forwardTarget) readyPod(ctx context.Context) (podPort, error) {
 	return found, bad
 }
 
-// stillReady looks whether the pod is the same one and ready. This costs a few
-// milliseconds for each connection; without it the first request after a pod
-// was replaced would be lost, as the node notices the end of a pod late.
-func (t *forwardTarget) stillReady(ctx context.Context, p podPort) bool {
-	pod, err := t.lease.cluster.client.CoreV1().Pods(t.lease.Namespace).Get(ctx, p.name, metav1.GetOptions{})
-	return err == nil && pod.UID == p.uid && usable(pod)
+// stillReady looks whether the pod is the same one and ready: the first request
+// after a pod was replaced would be lost otherwise, as the node notices the end
+// of a pod late.
+func (t *forwardTarget) stillReady(p podPort) bool {
+	return slices.ContainsFunc(objects[*corev1.Pod](t.pods, "pods"), func(pod *corev1.Pod) bool {
+		return pod.UID == p.uid && usable(pod)
+	})
+}
+
+// mirrorPods watches the pods of the lease.
+func (l *Lease) mirrorPods(ctx context.Context) (*mirror, error) {
+	return newMirror(ctx, []watched{{
+		client: l.cluster.client.CoreV1().RESTClient(), resource: "pods", namespace: l.Namespace, object: &corev1.Pod{},
+	}})
 }
 
 func usable(pod *corev1.Pod) bool { return pod.DeletionTimestamp == nil && podReady(pod) }

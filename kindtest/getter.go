@@ -13,7 +13,12 @@ import (
 
 // helmGetter gives Helm the lease's cluster and nothing of the user's own
 // settings: without it Helm reads $KUBECONFIG and $HELM_NAMESPACE.
-type helmGetter struct{ lease *Lease }
+type helmGetter struct {
+	lease *Lease
+	// keeps says that what is known of the cluster's kinds may be believed: the
+	// chart brings none of its own.
+	keeps bool
+}
 
 func (g helmGetter) ToRESTConfig() (*rest.Config, error) {
 	config := g.lease.cluster.Config()
@@ -38,8 +43,19 @@ func (s strictFields) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (g helmGetter) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
+	if g.keeps {
+		return keptDiscovery{g.lease.cluster.discovery}, nil
+	}
 	return g.lease.cluster.discovery, nil
 }
+
+// keptDiscovery is not read again for each chart, as Helm would have it.
+type keptDiscovery struct {
+	discovery.CachedDiscoveryInterface
+}
+
+// Invalidate does nothing.
+func (keptDiscovery) Invalidate() {}
 
 func (g helmGetter) ToRESTMapper() (meta.RESTMapper, error) { return g.lease.cluster.mapper, nil }
 

@@ -134,7 +134,7 @@ func ours(r *release.Release) bool { return r.Labels[revisionLabel] == strconv.I
 // polling, and with our mark on each revision.
 func (s *Space) helm(ctx context.Context, ready ReadyOptions) (*action.Configuration, error) {
 	config := &action.Configuration{}
-	if err := config.Init(helmGetter{s.lease}, s.Namespace, "secret", func(string, ...any) {}); err != nil {
+	if err := config.Init(helmGetter{lease: s.lease}, s.Namespace, "secret", func(string, ...any) {}); err != nil {
 		return nil, fmt.Errorf("prepare helm: %w", err)
 	}
 	client, ok := config.KubeClient.(*kube.Client)

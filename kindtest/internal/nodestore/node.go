@@ -3,7 +3,6 @@ package nodestore
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -29,17 +28,12 @@ func parseProviderID(id string) (engine, container string, ok bool) {
 	return parts[0], parts[2], true
 }
 
-func (n *node) exec(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
-	argv := []string{n.engine, "exec"}
-	if stdin != nil {
-		argv = append(argv, "-i")
-	}
-	argv = append(append(argv, n.container), args...)
-	return proc.Cmd{Args: argv, Stdin: stdin}.Output(ctx)
+func (n *node) exec(ctx context.Context, args ...string) ([]byte, error) {
+	return proc.Cmd{Args: append([]string{n.engine, "exec", n.container}, args...)}.Output(ctx)
 }
 
 func (n *node) ctr(ctx context.Context, args ...string) ([]byte, error) {
-	return n.exec(ctx, nil, append([]string{"ctr", "--namespace=k8s.io"}, args...)...)
+	return n.exec(ctx, append([]string{"ctr", "--namespace=k8s.io"}, args...)...)
 }
 
 // imageRecord is an image as containerd lists it.
@@ -69,37 +63,19 @@ func parseImages(table []byte) map[string]imageRecord {
 
 // inventory is what a node has.
 type inventory struct {
-	images  map[string]imageRecord // of the names that were asked for
-	content map[string]bool        // digests of the blobs in the store
+	content map[string]bool // digests of the blobs in the store
 	// snapshotter is the one that Kubernetes uses on this node; images have to be
 	// unpacked by the same.
 	snapshotter string
 }
 
-// inventoryScript prints the parts of an inventory, with a line "--" between
-// them: entering a container takes longer than any of the commands.
-const inventoryScript = `set -e
-ctr --namespace=k8s.io images ls "$@"
-echo --
-ctr --namespace=k8s.io content ls -q
-echo --
-exec containerd config dump`
-
-func (n *node) inventory(ctx context.Context, names []string) (*inventory, error) {
-	out, err := n.exec(ctx, nil, append([]string{"sh", "-c", inventoryScript, "sh"}, filters(names)...)...)
-	if err != nil {
-		return nil, err
-	}
-	parts := strings.SplitN(string(out), "\n--\n", 3)
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("node %s: cannot read what it has: %q", n.container, out)
-	}
-	inv := &inventory{images: parseImages([]byte(parts[0])), content: map[string]bool{}, snapshotter: parseSnapshotter(parts[2])}
-	for _, digest := range strings.Fields(parts[1]) {
+func parseInventory(container, content, dump string) (*inventory, error) {
+	inv := &inventory{content: map[string]bool{}, snapshotter: parseSnapshotter(dump)}
+	for _, digest := range strings.Fields(content) {
 		inv.content[digest] = true
 	}
 	if inv.snapshotter == "" {
-		return nil, fmt.Errorf("node %s: containerd's configuration names no snapshotter", n.container)
+		return nil, fmt.Errorf("node %s: containerd's configuration names no snapshotter", container)
 	}
 	return inv, nil
 }
@@ -137,20 +113,6 @@ func parseSnapshotter(dump string) string {
 		}
 	}
 	return found
-}
-
-// importScript imports an archive from stdin and lists the images afterwards.
-const importScript = `set -e
-ctr --namespace=k8s.io images import --snapshotter="$1" - >/dev/null
-shift
-exec ctr --namespace=k8s.io images ls "$@"`
-
-// importArchive feeds an archive to containerd, and returns the records of the
-// names. Only the node's own platform is unpacked: the archive has nothing of
-// the others.
-func (n *node) importArchive(ctx context.Context, snapshotter string, archive io.Reader, names []string) (map[string]imageRecord, error) {
-	out, err := n.exec(ctx, archive, append([]string{"sh", "-c", importScript, "sh", snapshotter}, filters(names)...)...)
-	return parseImages(out), err
 }
 
 // awaitManaged waits until Kubernetes' interface has noticed the images: it

@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -134,56 +133,4 @@ func loadAll(ctx context.Context, list []*node, from layout.Path, plans map[stri
 		total += s
 	}
 	return total, errors.Join(errs...)
-}
-
-// load returns how many bytes were sent, 0 when the node has the image.
-func (n *node) load(ctx context.Context, from layout.Path, p *plan, names []string) (int64, error) {
-	digest := p.root.Digest.String()
-	have, err := n.inventory(ctx, names)
-	if err != nil || allThere(have.images, names, digest) {
-		return 0, err
-	}
-	found, sent, err := n.send(ctx, have.snapshotter, from, p, names, missing(p.blobs, have.content))
-	if err != nil && ctx.Err() == nil && len(have.content) > 0 {
-		// What was there may have been collected in between, together with
-		// the image that it belonged to.
-		found, sent, err = n.send(ctx, have.snapshotter, from, p, names, p.blobs)
-	}
-	if err != nil || allThere(found, names, digest) {
-		return sent, err
-	}
-	return sent, n.awaitManaged(ctx, names, digest)
-}
-
-func (n *node) send(ctx context.Context, snapshotter string, from layout.Path, p *plan, names []string, blobs []v1.Descriptor) (map[string]imageRecord, int64, error) {
-	r, w := io.Pipe()
-	counted := &countingReader{r: r}
-	go func() { w.CloseWithError(writeArchive(w, from, p.root, names, blobs)) }()
-	found, err := n.importArchive(ctx, snapshotter, counted, names)
-	r.Close() // ends the writer if the import stopped reading
-	return found, counted.n, err
-}
-
-// missing returns the blobs that are not there, each once.
-func missing(blobs []v1.Descriptor, have map[string]bool) []v1.Descriptor {
-	var out []v1.Descriptor
-	seen := make(map[v1.Hash]bool)
-	for _, b := range blobs {
-		if !have[b.Digest.String()] && !seen[b.Digest] {
-			out = append(out, b)
-		}
-		seen[b.Digest] = true
-	}
-	return out
-}
-
-type countingReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
 }
