@@ -25,11 +25,10 @@ type rendered struct {
 	service    *corev1.Service
 }
 
-// render lets Helm render the chart in deploy/chart of a repository, with its
-// values checked against its schema.
-func render(t *testing.T, dir string, values map[string]any) rendered {
+// render lets Helm render a chart, with its values checked against its schema.
+func render(t *testing.T, chart string, values map[string]any) rendered {
 	t.Helper()
-	c, err := loader.LoadDir(filepath.Join(dir, "deploy/chart"))
+	c, err := loader.LoadDir(chart)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +73,9 @@ func TestChart(t *testing.T) {
 		portName string
 	}{
 		"no port": {dockerfile, "null", 0, ""},
-		"port":    {dockerfile + "EXPOSE 7000\n", `{"tcpSocket":{"port":"tcp"},"timeoutSeconds":2,"periodSeconds":5,"failureThreshold":3}`, 7000, "tcp"},
-		"http":    {manifest("readinessProbe: {httpGet: {path: \"/a?b: #\", port: p}}"), `{"httpGet":{"path":"/a?b: #","port":"http"},"timeoutSeconds":2,"periodSeconds":5,"failureThreshold":3}`, 80, "http"},
-		"grpc":    {manifest("livenessProbe: {grpc: {port: 8080}}"), `{"grpc":{"port":8080,"service":null},"timeoutSeconds":2,"periodSeconds":5,"failureThreshold":3}`, 80, "grpc"},
+		"port":    {dockerfile + "EXPOSE 7000\n", `{"tcpSocket":{"port":"tcp"},"timeoutSeconds":2,"periodSeconds":1,"failureThreshold":3}`, 7000, "tcp"},
+		"http":    {manifest("readinessProbe: {httpGet: {path: \"/a?b: #\", port: p}}"), `{"httpGet":{"path":"/a?b: #","port":"http"},"timeoutSeconds":2,"periodSeconds":1,"failureThreshold":3}`, 80, "http"},
+		"grpc":    {manifest("livenessProbe: {grpc: {port: 8080}}"), `{"grpc":{"port":8080,"service":null},"timeoutSeconds":2,"periodSeconds":1,"failureThreshold":3}`, 80, "grpc"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +83,7 @@ func TestChart(t *testing.T) {
 			if err := scaffold.Write(plan(t, dir, scaffold.Options{}), dir); err != nil {
 				t.Fatal(err)
 			}
-			r := render(t, dir, map[string]any{"image": map[string]any{"repository": "r.example/x", "tag": "1", "pullPolicy": "Never"}})
+			r := render(t, filepath.Join(dir, "deploy/chart"), map[string]any{"image": map[string]any{"repository": "r.example/x", "tag": "1", "pullPolicy": "Never"}})
 			pod := r.deployment.Spec.Template.Spec
 			c := pod.Containers[0]
 			got, err := json.Marshal(c.ReadinessProbe)

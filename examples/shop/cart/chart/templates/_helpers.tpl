@@ -20,13 +20,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* The kubelet's gRPC probe cannot speak TLS; the image brings a probe that can. */}}
+{{/* The kubelet's gRPC probe cannot speak TLS: the health port is plain text. */}}
 {{- define "cart.probe" -}}
-{{- if .Values.tls.secretName -}}
-exec:
-  command: [/cart, health, --usetls, --port, {{ .Values.service.port | quote }}]
-{{- else -}}
 grpc:
-  port: {{ .Values.service.port }}
-{{- end }}
+  port: {{ .Values.health.port }}
 {{- end }}

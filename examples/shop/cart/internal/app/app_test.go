@@ -28,30 +28,36 @@ import (
 // program is the whole program with memory in place of the network.
 type program struct {
 	app.App
-	stdout, stderr bytes.Buffer
-	listener       *bufconn.Listener
-	listening      chan string // the address that was asked for
+	stdout, stderr   bytes.Buffer
+	listener, health *bufconn.Listener
+	listening        chan string // the addresses that were asked for
 }
 
+// healthAddress is what a program asks for that is run with --health-port 1235.
+const healthAddress = ":1235"
+
 func newProgram() *program {
-	p := &program{listener: bufconn.Listen(1 << 16), listening: make(chan string, 1)}
+	p := &program{listener: bufconn.Listen(1 << 16), health: bufconn.Listen(1 << 16), listening: make(chan string, 2)}
 	p.App = app.New("1.2.3", &p.stdout, &p.stderr)
 	p.Listen = func(_ context.Context, _, address string) (net.Listener, error) {
 		p.listening <- address
+		if address == healthAddress {
+			return p.health, nil
+		}
 		return p.listener, nil
 	}
 	return p
 }
 
-// probe returns a program whose health command reaches p.
-func (p *program) probe() *program {
+// probe returns a program whose health command reaches l.
+func probe(l *bufconn.Listener) *program {
 	other := newProgram()
-	other.Dial = []grpc.DialOption{p.dialer()}
+	other.Dial = []grpc.DialOption{dialer(l)}
 	return other
 }
 
-func (p *program) dialer() grpc.DialOption {
-	return grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return p.listener.DialContext(ctx) })
+func dialer(l *bufconn.Listener) grpc.DialOption {
+	return grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) })
 }
 
 func (p *program) listened() bool { return len(p.listening) > 0 }
@@ -92,6 +98,8 @@ func TestFailures(t *testing.T) {
 	}{
 		{"--nonsense", app.ExitUsage, "unknown flag"},
 		{"--port 70000", app.ExitUsage, "--port"},
+		{"--health-port -1", app.ExitUsage, "--health-port"},
+		{"--port 1234 --health-port 1234", app.ExitUsage, "must differ"},
 		{"--loglevel loud", app.ExitUsage, "--loglevel"},
 		{"serve", app.ExitUsage, "unexpected arguments"},
 		{"health health", app.ExitUsage, "unexpected arguments"},
@@ -145,13 +153,16 @@ func TestServeAndProbe(t *testing.T) {
 			if address := <-p.listening; address != ":1234" {
 				t.Errorf("listens on %q", address)
 			}
-			probe := p.probe()
+			probe := probe(p.listener)
 			if code := probe.Run(ctx, slices.Concat(secure, []string{"health"})); code != app.ExitOK {
 				t.Errorf("health: code %d, stderr %q", code, &probe.stderr)
 			}
 			stop()
 			if code := <-code; code != app.ExitOK {
 				t.Errorf("code %d, stderr %q", code, &p.stderr)
+			}
+			if p.listened() {
+				t.Error("listens twice")
 			}
 			for _, want := range []string{`"msg":"serving"`, `"msg":"stopped"`} {
 				if !strings.Contains(p.stderr.String(), want) {
@@ -196,7 +207,7 @@ func (p *program) client(t *testing.T, caFile string) cartv1.CartServiceClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpc.NewClient("passthrough:///cart", grpc.WithTransportCredentials(credentials.NewTLS(config)), p.dialer())
+	conn, err := grpc.NewClient("passthrough:///cart", grpc.WithTransportCredentials(credentials.NewTLS(config)), dialer(p.listener))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,15 +233,15 @@ func TestWithoutStock(t *testing.T) {
 	t.Parallel()
 	p, nobody := newProgram(), newProgram()
 	nobody.listener.Close()
-	p.DialStock = []grpc.DialOption{nobody.dialer()}
+	p.DialStock = []grpc.DialOption{dialer(nobody.listener)}
 	ctx, stop := context.WithCancel(t.Context())
 	code := make(chan int, 1)
 	go func() { code <- p.Run(ctx, nil) }()
 	<-p.listening
-	if probe := p.probe(); probe.Run(t.Context(), []string{"health"}) != app.ExitOK {
+	if probe := probe(p.listener); probe.Run(t.Context(), []string{"health"}) != app.ExitOK {
 		t.Errorf("health: %s", &probe.stderr)
 	}
-	conn, err := grpc.NewClient("passthrough:///cart", grpc.WithTransportCredentials(insecure.NewCredentials()), p.dialer())
+	conn, err := grpc.NewClient("passthrough:///cart", grpc.WithTransportCredentials(insecure.NewCredentials()), dialer(p.listener))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +279,7 @@ func TestProbeOfNothingFails(t *testing.T) {
 	t.Parallel()
 	p := newProgram()
 	p.listener.Close()
-	probe := p.probe()
+	probe := probe(p.listener)
 	if code := probe.Run(t.Context(), []string{"health"}); code != app.ExitFailed || !strings.Contains(probe.stderr.String(), "health:") {
 		t.Errorf("code %d, stderr %q", code, &probe.stderr)
 	}

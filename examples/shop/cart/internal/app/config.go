@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,20 +15,21 @@ const healthCommand = "health"
 
 // config is what the command line says.
 type config struct {
-	command  string
-	port     uint16
-	useTLS   bool
-	certFile string
-	keyFile  string
-	caFile   string
-	stock    string
-	stockCA  string
-	cartTTL  time.Duration
-	logDir   string
-	logLevel slog.Level
-	dryRun   bool
-	version  bool
-	help     bool
+	command    string
+	port       uint16
+	healthPort uint16
+	useTLS     bool
+	certFile   string
+	keyFile    string
+	caFile     string
+	stock      string
+	stockCA    string
+	cartTTL    time.Duration
+	logDir     string
+	logLevel   slog.Level
+	dryRun     bool
+	version    bool
+	help       bool
 }
 
 // usageError is a mistake in the command line.
@@ -53,6 +55,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {} // Run reports a mistake once
 	f.Uint16VarP(&c.port, "port", "p", 50052, "port to listen on; 0: any that is free")
+	f.Uint16Var(&c.healthPort, "health-port", 0, "port that answers health checks alone, always in plain text;\n0: none")
 	f.StringVar(&c.stock, "stock", "stock:50051", "address of the stock service, host:port")
 	f.StringVar(&c.stockCA, "stock-cafile", "", "PEM file with CA certificates; the stock is called with TLS\nand verified against them; empty: plain text")
 	f.DurationVar(&c.cartTTL, "cart-ttl", 24*time.Hour, "how long a cart that nobody touches is kept")
@@ -76,10 +79,15 @@ func (c *config) check(args []string) error {
 		c.command = healthCommand
 		return nil
 	}
-	if err := c.checkTLS(); err != nil {
-		return err
+	return cmp.Or(c.checkPorts(), c.checkTLS(), c.checkValues())
+}
+
+// checkPorts lets both be 0: any that is free, and none.
+func (c *config) checkPorts() error {
+	if c.port != 0 && c.port == c.healthPort {
+		return &usageError{"--port and --health-port must differ"}
 	}
-	return c.checkValues()
+	return nil
 }
 
 // checkTLS refuses files without --usetls: whoever names a key expects TLS, and

@@ -56,14 +56,39 @@ func (c *config) tls() (*tls.Config, error) {
 }
 
 func (a App) listenAndServe(ctx context.Context, c config, s *server.Server, log *slog.Logger) error {
-	l, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(int(c.port))))
+	l, err := a.listen(ctx, c.port)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
+	}
+	health, err := a.listenHealth(ctx, c.healthPort, log)
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
 	log.Info("serving", "version", a.Version, "stock", c.stock, "address", l.Addr().String(), "tls", c.useTLS)
-	if err := s.Serve(ctx, l); err != nil {
+	if err := s.Serve(ctx, l, health); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	log.Info("stopped")
 	return nil
+}
+
+func (a App) listen(ctx context.Context, port uint16) (net.Listener, error) {
+	l, err := a.Listen(ctx, "tcp", net.JoinHostPort("", strconv.Itoa(int(port))))
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+// listenHealth returns nil without a health port.
+func (a App) listenHealth(ctx context.Context, port uint16, log *slog.Logger) (net.Listener, error) {
+	if port == 0 {
+		return nil, nil
+	}
+	l, err := a.listen(ctx, port)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("serving health", "address", l.Addr().String())
+	return l, nil
 }

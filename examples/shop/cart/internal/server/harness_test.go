@@ -15,20 +15,20 @@ import (
 
 // running is a server in this process; its clients reach it through memory.
 type running struct {
-	listener *bufconn.Listener
-	stop     context.CancelFunc
-	done     chan error
+	listener, health *bufconn.Listener
+	stop             context.CancelFunc
+	done             chan error
 }
 
 // start serves shop until the test ends or stop is called.
 func start(t testing.TB, shop server.Shop, c server.Config) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{bufconn.Listen(1 << 20), cancel, make(chan error, 1)}
+	r := &running{bufconn.Listen(1 << 20), bufconn.Listen(1 << 20), cancel, make(chan error, 1)}
 	s := server.New(shop, c)
 	go func() {
 		defer close(r.done)
-		r.done <- s.Serve(ctx, r.listener)
+		r.done <- s.Serve(ctx, r.listener, r.health)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -46,9 +46,14 @@ func (r *running) dial(t testing.TB) *grpc.ClientConn {
 
 func (r *running) dialWith(t testing.TB, creds credentials.TransportCredentials) *grpc.ClientConn {
 	t.Helper()
+	return connect(t, r.listener, creds)
+}
+
+func connect(t testing.TB, l *bufconn.Listener, creds credentials.TransportCredentials) *grpc.ClientConn {
+	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///cart",
 		grpc.WithTransportCredentials(creds),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return r.listener.DialContext(ctx) }))
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)
 	}

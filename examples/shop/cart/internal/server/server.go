@@ -31,7 +31,9 @@ const (
 	maxAnswer      = 1 << 20
 	maxStreams     = 1000
 	connectTimeout = 5 * time.Second
-	keepaliveTime  = time.Minute
+	// healthConnectTimeout is as long as the chart lets a probe wait.
+	healthConnectTimeout = 2 * time.Second
+	keepaliveTime        = time.Minute
 	// keepaliveMin is how often a client may ask whether the server is there.
 	keepaliveMin = 10 * time.Second
 )
@@ -41,7 +43,8 @@ const (
 type Config struct {
 	// Log receives one record for each call.
 	Log *slog.Logger
-	// TLS, unless nil, is the only way in; nil means plain text.
+	// TLS, unless nil, is the only way in but for the health port; nil means
+	// plain text.
 	TLS *tls.Config
 	// MaxCall bounds the time of each call; 10 s by default.
 	MaxCall time.Duration
@@ -52,7 +55,9 @@ type Config struct {
 
 // Server is the gRPC server with its services. It serves once.
 type Server struct {
-	grpc   *grpc.Server
+	grpc *grpc.Server
+	// plain offers nothing but health, without TLS.
+	plain  *grpc.Server
 	health *health.Server
 	grace  time.Duration
 }
@@ -62,17 +67,33 @@ type Server struct {
 func New(shop Shop, c Config) *Server {
 	s := &Server{
 		grpc:   grpc.NewServer(options(c)...),
+		plain:  grpc.NewServer(healthOptions(c)...),
 		health: health.NewServer(),
 		grace:  orDefault(c.Grace, 5*time.Second),
 	}
 	cartv1.RegisterCartServiceServer(s.grpc, &service{shop: shop})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
+	healthv1.RegisterHealthServer(s.plain, s.health)
 	s.setHealth(healthv1.HealthCheckResponse_NOT_SERVING)
 	return s
 }
 
 func options(c Config) []grpc.ServerOption {
-	opts := []grpc.ServerOption{
+	if c.TLS == nil {
+		return limits(c)
+	}
+	return append(limits(c), grpc.Creds(credentials.NewTLS(c.TLS)))
+}
+
+// healthOptions give up those who connect and say nothing soon: the end of the
+// health port waits for them, after the time of grace.
+func healthOptions(c Config) []grpc.ServerOption {
+	return append(limits(c), grpc.ConnectionTimeout(healthConnectTimeout), grpc.WaitForHandlers(true))
+}
+
+// limits hold for each way in.
+func limits(c Config) []grpc.ServerOption {
+	return []grpc.ServerOption{
 		unaryChain(c.Log, orDefault(c.MaxCall, 10*time.Second)),
 		grpc.ChainStreamInterceptor(recoverStreamPanics),
 		grpc.MaxRecvMsgSize(maxRequest),
@@ -82,10 +103,6 @@ func options(c Config) []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveTime}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMin, PermitWithoutStream: true}),
 	}
-	if c.TLS != nil {
-		opts = append(opts, grpc.Creds(credentials.NewTLS(c.TLS)))
-	}
-	return opts
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -102,28 +119,40 @@ func (s *Server) setHealth(status healthv1.HealthCheckResponse_ServingStatus) {
 }
 
 // Serve answers calls on l until ctx ends, then lets running calls finish for
-// the time of grace and returns nil. It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+// the time of grace and returns nil. On plainHealth, unless nil, it answers
+// health checks alone, without TLS, until the last call on l is done. One that
+// fails ends the other. Both are closed.
+func (s *Server) Serve(ctx context.Context, l, plainHealth net.Listener) error {
 	// Set before the first connection is accepted: nobody sees it too early,
 	// and nobody who gets in sees it too late.
 	s.setHealth(healthv1.HealthCheckResponse_SERVING)
-	failed := make(chan error, 1)
-	go func() { failed <- s.grpc.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		s.stop()
-		return ignoreStopped(<-failed)
+	ended, running := make(chan error, 2), 1
+	go func() { ended <- s.grpc.Serve(l) }()
+	if plainHealth != nil {
+		running++
+		go func() { ended <- s.plain.Serve(plainHealth) }()
 	}
+	var err error
+	select {
+	case err = <-ended:
+		running--
+	case <-ctx.Done():
+	}
+	s.stop()
+	for range running {
+		err = errors.Join(err, ignoreStopped(<-ended))
+	}
+	return err
 }
 
-// stop tells health watchers first, so that they send no more calls.
+// stop tells health watchers first, so that they send no more calls. The health
+// port ends last: it says NOT_SERVING for as long as calls run.
 func (s *Server) stop() {
 	s.health.Shutdown()
 	timer := time.AfterFunc(s.grace, s.grpc.Stop)
 	defer timer.Stop()
 	s.grpc.GracefulStop()
+	s.plain.Stop()
 }
 
 // ignoreStopped: the end may be asked for before gRPC began to serve.

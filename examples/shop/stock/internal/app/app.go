@@ -26,7 +26,7 @@ type App struct {
 	Version string
 	// Stdout receives results, Stderr logs and errors.
 	Stdout, Stderr io.Writer
-	// Listen opens the server's listener.
+	// Listen opens the server's listener, then that of the health port.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Dial are additional options of the health probe's connection.
 	Dial []grpc.DialOption

@@ -22,26 +22,32 @@ import (
 // program is the whole program with memory in place of the network.
 type program struct {
 	app.App
-	stdout, stderr bytes.Buffer
-	listener       *bufconn.Listener
-	listening      chan string // the address that was asked for
+	stdout, stderr   bytes.Buffer
+	listener, health *bufconn.Listener
+	listening        chan string // the addresses that were asked for
 }
 
+// healthAddress is what a program asks for that is run with --health-port 1235.
+const healthAddress = ":1235"
+
 func newProgram() *program {
-	p := &program{listener: bufconn.Listen(1 << 16), listening: make(chan string, 1)}
+	p := &program{listener: bufconn.Listen(1 << 16), health: bufconn.Listen(1 << 16), listening: make(chan string, 2)}
 	p.App = app.New("1.2.3", &p.stdout, &p.stderr)
 	p.Listen = func(_ context.Context, _, address string) (net.Listener, error) {
 		p.listening <- address
+		if address == healthAddress {
+			return p.health, nil
+		}
 		return p.listener, nil
 	}
 	return p
 }
 
-// probe returns a program whose health command reaches p.
-func (p *program) probe() *program {
+// probe returns a program whose health command reaches l.
+func probe(l *bufconn.Listener) *program {
 	other := newProgram()
 	other.Dial = []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return p.listener.DialContext(ctx)
+		return l.DialContext(ctx)
 	})}
 	return other
 }
@@ -84,6 +90,8 @@ func TestFailures(t *testing.T) {
 	}{
 		{"--nonsense", app.ExitUsage, "unknown flag"},
 		{"--port 70000", app.ExitUsage, "--port"},
+		{"--health-port -1", app.ExitUsage, "--health-port"},
+		{"--port 1234 --health-port 1234", app.ExitUsage, "must differ"},
 		{"--loglevel loud", app.ExitUsage, "--loglevel"},
 		{"serve", app.ExitUsage, "unexpected arguments"},
 		{"health health", app.ExitUsage, "unexpected arguments"},
@@ -190,13 +198,16 @@ func TestServeAndProbe(t *testing.T) {
 			if address := <-p.listening; address != ":1234" {
 				t.Errorf("listens on %q", address)
 			}
-			probe := p.probe()
+			probe := probe(p.listener)
 			if code := probe.Run(ctx, slices.Concat(secure, []string{"health"})); code != app.ExitOK {
 				t.Errorf("health: code %d, stderr %q", code, &probe.stderr)
 			}
 			stop()
 			if code := <-code; code != app.ExitOK {
 				t.Errorf("code %d, stderr %q", code, &p.stderr)
+			}
+			if p.listened() {
+				t.Error("listens twice")
 			}
 			for _, want := range []string{`"msg":"serving"`, `"msg":"stopped"`} {
 				if !strings.Contains(p.stderr.String(), want) {
@@ -229,7 +240,7 @@ func TestProbeOfNothingFails(t *testing.T) {
 	t.Parallel()
 	p := newProgram()
 	p.listener.Close()
-	probe := p.probe()
+	probe := probe(p.listener)
 	if code := probe.Run(t.Context(), []string{"health"}); code != app.ExitFailed || !strings.Contains(probe.stderr.String(), "health:") {
 		t.Errorf("code %d, stderr %q", code, &probe.stderr)
 	}

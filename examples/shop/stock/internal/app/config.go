@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 
@@ -12,19 +13,20 @@ const healthCommand = "health"
 
 // config is what the command line says.
 type config struct {
-	command  string
-	port     uint16
-	useTLS   bool
-	certFile string
-	keyFile  string
-	caFile   string
-	data     string
-	seed     string
-	logDir   string
-	logLevel slog.Level
-	dryRun   bool
-	version  bool
-	help     bool
+	command    string
+	port       uint16
+	healthPort uint16
+	useTLS     bool
+	certFile   string
+	keyFile    string
+	caFile     string
+	data       string
+	seed       string
+	logDir     string
+	logLevel   slog.Level
+	dryRun     bool
+	version    bool
+	help       bool
 }
 
 // usageError is a mistake in the command line.
@@ -50,6 +52,7 @@ func (c *config) flags() *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {} // Run reports a mistake once
 	f.Uint16VarP(&c.port, "port", "p", 50051, "port to listen on; 0: any that is free")
+	f.Uint16Var(&c.healthPort, "health-port", 0, "port that answers health checks alone, always in plain text;\n0: none")
 	f.StringVar(&c.data, "data", "/data", "folder of the database")
 	f.StringVar(&c.seed, "seed", "", "JSON `file`, SKU to pieces on hand: at the start, articles that\ndo not exist yet are put")
 	f.BoolVarP(&c.useTLS, "usetls", "t", false, "serve TLS only; needs --certfile and --privkeyfile")
@@ -72,7 +75,15 @@ func (c *config) check(args []string) error {
 		c.command = healthCommand
 		return nil
 	}
-	return c.checkTLS()
+	return cmp.Or(c.checkPorts(), c.checkTLS())
+}
+
+// checkPorts lets both be 0: any that is free, and none.
+func (c *config) checkPorts() error {
+	if c.port != 0 && c.port == c.healthPort {
+		return &usageError{"--port and --health-port must differ"}
+	}
+	return nil
 }
 
 // checkTLS refuses files without --usetls: whoever names a key expects TLS, and

@@ -17,8 +17,9 @@ import (
 // probeTimeout is the default timeout of Kubernetes' probes.
 const probeTimeout = time.Second
 
-// probe asks the server on this machine for its health. Kubernetes' own gRPC
-// probe cannot speak TLS, so the image brings this one.
+// probe asks the server on this machine for its health, over TLS as well, with
+// nothing but what the image holds. Kubernetes' own gRPC probe, which cannot
+// speak TLS, asks on --health-port.
 func (a App) probe(ctx context.Context, c config) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

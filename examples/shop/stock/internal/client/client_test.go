@@ -31,7 +31,7 @@ func start(t *testing.T, c server.Config) grpc.DialOption {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	c.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
-	go func() { done <- server.New(db, c).Serve(ctx, listener) }()
+	go func() { done <- server.New(db, c).Serve(ctx, listener, nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

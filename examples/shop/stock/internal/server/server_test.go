@@ -101,7 +101,7 @@ func TestServeReportsAFailingListener(t *testing.T) {
 	t.Parallel()
 	s := server.New(NewMockStore(gomock.NewController(t)), server.Config{Log: quiet})
 	want := errors.New("no listener")
-	if err := s.Serve(t.Context(), brokenListener{want}); !errors.Is(err, want) {
+	if err := s.Serve(t.Context(), brokenListener{want}, nil); !errors.Is(err, want) {
 		t.Errorf("error %v, want %v", err, want)
 	}
 }
