@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,20 @@ func Coverage(r io.Reader, module string, own func(path string) bool) (*pipeline
 		total.Files = append(total.Files, f)
 	}
 	return total, nil
+}
+
+// readCoverage is Coverage of the profile that go test wrote.
+func readCoverage(profile, module string, own func(path string) bool) (*pipeline.Coverage, error) {
+	data, err := os.Open(profile)
+	if err != nil {
+		return nil, fmt.Errorf("read the coverage that go test wrote: %w", err)
+	}
+	defer data.Close()
+	cov, err := Coverage(data, module, own)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", ProfileFile, err)
+	}
+	return cov, nil
 }
 
 func fileCoverage(rel, pkg string, blocks []cover.ProfileBlock) pipeline.FileCoverage {

@@ -83,32 +83,14 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 	if err != nil {
 		return err
 	}
-	packages, err := s.packages(job.Dir, own)
-	if err != nil {
-		return err
-	}
 	profile := filepath.Join(job.Out, ProfileFile)
-	args := s.args(job.Node.Timeout, profile)
-	if remember, err := s.remembers(ctx); err != nil {
-		return err
-	} else if !remember || job.Fresh {
-		args = append(args, "-count=1")
-	}
-	res, err := gotest.Run(ctx, job, gotest.Options{Args: args, Env: s.environment(), Packages: packages})
+	res, err := s.test(ctx, job, own, profile)
 	if err != nil {
 		return err
 	}
-	if err := res.Err("unit"); err != nil {
+	cov, err := readCoverage(profile, gotool.Module(job.Dir), own)
+	if err != nil {
 		return err
-	}
-	data, err := os.Open(profile)
-	if err != nil {
-		return fmt.Errorf("read the coverage that go test wrote: %w", err)
-	}
-	defer data.Close()
-	cov, err := Coverage(data, gotool.Module(job.Dir), own)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", ProfileFile, err)
 	}
 	job.Findings.Coverage = cov
 	job.Findings.Summary = res.Summary()
@@ -116,6 +98,32 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 		job.Findings.Summary += fmt.Sprintf(", coverage %.1f %%", cov.Percent())
 	}
 	return judge(cov, s.settings.Coverage)
+}
+
+// test runs the tests and writes their profile; red ones are an error.
+func (s *Stage) test(ctx context.Context, job *pipeline.Job, own func(string) bool, profile string) (*gotest.Result, error) {
+	packages, err := s.packages(job.Dir, own)
+	if err != nil {
+		return nil, err
+	}
+	counted, err := newUntested(job, packages)
+	if err != nil {
+		return nil, err
+	}
+	args := s.args(job.Node.Timeout, profile)
+	if remember, err := s.remembers(ctx); err != nil {
+		return nil, err
+	} else if !remember || job.Fresh {
+		args = append(args, "-count=1")
+	}
+	res, err := gotest.Run(ctx, job, gotest.Options{Args: args, Env: s.environment(), Packages: counted.unknown(packages)})
+	if err == nil {
+		err = res.Err("unit")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return res, counted.complete(profile)
 }
 
 // args returns the flags of `go test`. The build stage has run go vet. Beyond

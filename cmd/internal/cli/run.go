@@ -42,7 +42,7 @@ is not run.`,
 	f.selection.addFlags(cmd)
 	f.clusterFlags.addFlags(cmd)
 	cmd.Flags().BoolVar(&f.only, "only", false, "run only the named stages; what they need must be there (for CI jobs)")
-	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run what is named, or all, also where it is up to date")
+	cmd.Flags().BoolVarP(&f.force, "force", "f", false, "run what is named, or all, also where it is up to date, and every test of it")
 	cmd.Flags().BoolVarP(&f.keepGoing, "keep-going", "k", false, "start stages also after another one has failed")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print events as JSON lines on stdout")
 	cmd.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at once (default: two per processor, at least 6)")
