@@ -13,12 +13,12 @@ import (
 
 // EnsureNote keeps one note of a name in a merge request: it is written once
 // and later replaced. The name is in a first line that Markdown does not show.
-// Lines that GitLab would take as commands ("/merge") are made plain text. Of
+// Lines that GitLab would take as commands ("/merge") are made inert. Of
 // several notes of the name, as two jobs make them in one moment, the oldest
 // stays; the others are removed where the same user wrote them.
 func (c *Client) EnsureNote(ctx context.Context, request int64, name, body string) (Outcome, error) {
 	marker := "<!-- pipeline:note " + name + " -->"
-	body = marker + "\n" + plain(body)
+	body = marker + "\n" + inert(body)
 	op := fmt.Sprintf("write the note %q of merge request !%d", name, request)
 	created := false
 	var err error
@@ -78,25 +78,4 @@ func (c *Client) notes(ctx context.Context, request int64, marker string) ([]*ap
 	notes = slices.DeleteFunc(notes, func(n *api.Note) bool { return n.System || !strings.HasPrefix(n.Body, marker) })
 	slices.SortFunc(notes, func(a, b *api.Note) int { return cmp.Compare(a.ID, b.ID) })
 	return notes, err
-}
-
-// plain escapes quick actions. In a fenced block GitLab takes none, and the
-// escape would be seen there.
-func plain(body string) string {
-	lines := strings.Split(body, "\n")
-	fence := ""
-	for i, line := range lines {
-		trimmed := strings.TrimLeft(line, " ")
-		switch {
-		case fence != "":
-			if strings.HasPrefix(trimmed, fence) {
-				fence = ""
-			}
-		case strings.HasPrefix(trimmed, "```"), strings.HasPrefix(trimmed, "~~~"):
-			fence = trimmed[:3]
-		case strings.HasPrefix(trimmed, "/"):
-			lines[i] = strings.Replace(line, "/", `\/`, 1)
-		}
-	}
-	return strings.Join(lines, "\n")
 }

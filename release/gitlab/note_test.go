@@ -90,3 +90,16 @@ func TestNoteTakesAnAccessToken(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A fence inside of a longer one does not end it.
+func TestNoCommandBehindCodeInANote(t *testing.T) {
+	t.Parallel()
+	f := newForge(t)
+	iid := f.opened(t)
+	if _, err := f.c.EnsureNote(t.Context(), iid, "report", "````\n```\n/in code\n````\n/merge"); err != nil {
+		t.Fatal(err)
+	}
+	if dump := f.dump(t); !strings.Contains(dump, `/in code`) || strings.Contains(dump, `\\/in code`) || !strings.Contains(dump, `\\/merge`) {
+		t.Error(dump)
+	}
+}
