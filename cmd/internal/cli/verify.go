@@ -85,10 +85,16 @@ func (f *verifyFlags) passport(ctx context.Context, target string) (*passport.Pa
 	sess, err := openWithoutLock(ctx, &f.systemFlags)
 	var usage *usageError
 	var none *config.NoSystem
+	outside := errors.As(err, &none)
+	if outside {
+		if err := noReleasedFile(target); err != nil {
+			return nil, err
+		}
+	}
 	switch {
-	case errors.As(err, &usage) && errors.As(err, &none) && len(f.keys) > 0:
+	case errors.As(err, &usage) && outside && len(f.keys) > 0:
 		sess = nil // the keys say whom to believe
-	case errors.As(err, &none):
+	case outside:
 		return nil, &usageError{fmt.Errorf("%w; or name the trusted keys with --key to verify a bundle", err)}
 	case err != nil:
 		return nil, err

@@ -53,6 +53,19 @@ func isReleasedFile(target string) bool {
 	return err == nil && info.Mode().IsRegular() && !other && len(statementsBeside(target)) > 0
 }
 
+// noReleasedFile says why a target that looks like a file of a release is none;
+// nil for one that does not look like it.
+func noReleasedFile(target string) error {
+	info, err := os.Stat(target)
+	switch {
+	case err == nil && info.Mode().IsRegular():
+		return &usageError{fmt.Errorf("%s: no signed statements lie beside it; expected NAME-VERSION%s of the same release in its folder", target, statementsSuffix)}
+	case err != nil && strings.Contains(filepath.Base(target), ".") && !strings.Contains(target, ":") && (!strings.Contains(target, "/") || filepath.IsAbs(target)):
+		return &usageError{fmt.Errorf("%s: there is no such file; expected a file of a release, or a bundle such as registry.example.com/shop/stock:1.4.2", target)}
+	}
+	return nil
+}
+
 // file verifies a file and prints what is proved of it.
 func (f *verifyFlags) file(ctx context.Context, s *streams, target string) error {
 	var sess *systemSession
