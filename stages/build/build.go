@@ -76,7 +76,7 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 
 // checks are the steps that make nothing, in the order of their weight.
 func (s *Stage) checks(tree *source.Tree) ([]step, error) {
-	steps := []step{{"go vet", vet}, {"go mod", modules}}
+	steps := []step{{"go vet", vet}, {"go mod", modules{tree}.run}}
 	directives, err := hasDirectives(tree)
 	if directives && s.generates() {
 		steps = append(steps, step{"go generate", generator{tree}.run})

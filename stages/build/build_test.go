@@ -329,28 +329,52 @@ const Number = "7"
 	gotooltest.Contains(t, f.Cause, "-const Made = 7", "+const Made = 8")
 }
 
-// A cancelled build is cancelled, not red.
-func TestModuleCacheIsVerifiedOncePerGoSum(t *testing.T) {
-	t.Parallel()
-	gotooltest.NeedGo(t)
-	dir := gotooltest.Write(t, t.TempDir(), "-- go.mod --\nmodule example.com/svc\n\ngo 1.24\n-- x.go --\npackage svc\n")
-	job, _ := gotooltest.NewJob(t, "build", dir)
-	verified := func() bool {
-		var log bytes.Buffer
-		if err := modules(t.Context(), gotool.Go{Job: job, Log: &log}); err != nil {
-			t.Fatal(err)
-		}
-		return strings.Contains(log.String(), "$ go mod verify")
+// moduleChecks runs the step "go mod" and returns what it has called.
+func moduleChecks(t *testing.T, job *pipeline.Job) string {
+	t.Helper()
+	tree, err := source.Open(job.Dir).Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !verified() || verified() {
-		t.Error("want it verified the first time, and not the second")
-	}
-	gotooltest.Write(t, dir, "-- go.sum --\nexample.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
 	var log bytes.Buffer
-	_ = modules(t.Context(), gotool.Go{Job: job, Log: &log}) // which is not tidy now
-	gotooltest.Contains(t, log.String(), "$ go mod verify")
+	_ = modules{tree}.run(t.Context(), gotool.Go{Job: job, Log: &log}) // not tidy, at times
+	var called []string
+	for line := range strings.Lines(log.String()) {
+		if command, ok := strings.CutPrefix(line, "$ go mod "); ok {
+			called = append(called, strings.TrimSpace(command))
+		}
+	}
+	return strings.Join(called, ", ")
 }
 
+func TestModulesAreCheckedWhenSomethingHasChanged(t *testing.T) {
+	t.Parallel()
+	gotooltest.NeedGo(t)
+	dir := gotooltest.Write(t, t.TempDir(), "-- go.mod --\nmodule example.com/svc\n\ngo 1.24\n-- x.go --\npackage svc\n\nimport \"fmt\"\n\nfunc X() { fmt.Println(1) }\n")
+	job, _ := gotooltest.NewJob(t, "build", dir)
+	for _, step := range []struct{ name, files, want string }{
+		{"the first time", "", "verify, tidy -diff"},
+		{"nothing changed", "", ""},
+		{"a body", "-- x.go --\npackage svc\n\nimport \"fmt\"\n\nfunc X() { fmt.Println(2) }\n", ""},
+		{"a text file", "-- README.md --\nx\n", ""},
+		{"an import", "-- x.go --\npackage svc\n\nimport \"os\"\n\nfunc X() { println(os.Args[0]) }\n", "tidy -diff"},
+		{"a constraint", "-- x.go --\n//go:build linux\n\npackage svc\n\nimport \"os\"\n\nfunc X() { println(os.Args[0]) }\n", "tidy -diff"},
+		{"a file", "-- y_test.go --\npackage svc\n", "tidy -diff"},
+		{"go.sum", "-- go.sum --\nexample.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "verify, tidy -diff"},
+		{"it is still not tidy", "", "tidy -diff"},
+	} {
+		gotooltest.Write(t, dir, step.files)
+		if got := moduleChecks(t, job); got != step.want {
+			t.Errorf("%s: called %q, want %q", step.name, got, step.want)
+		}
+	}
+	job.Fresh = true
+	if got := moduleChecks(t, job); got != "verify, tidy -diff" {
+		t.Errorf("with --force: called %q", got)
+	}
+}
+
+// A cancelled build is cancelled, not red.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	gotooltest.NeedGo(t)

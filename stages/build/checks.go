@@ -8,7 +8,6 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
-	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/stages/gotool"
 )
 
@@ -97,38 +95,6 @@ func vetWith(ctx context.Context, g gotool.Go, args ...string) error {
 		return &pipeline.Failure{Summary: "the module has no Go packages", Cause: strings.TrimSpace(stderr)}
 	}
 	return gotool.Red(err, "go vet failed", gotool.Complaints(stderr))
-}
-
-// modules checks that the module cache still holds what go.sum says, and that
-// go.mod and go.sum say exactly what the code needs.
-func modules(ctx context.Context, g gotool.Go) error {
-	if err := verify(ctx, g); err != nil {
-		return err
-	}
-	diff, stderr, err := g.Run(ctx, "mod", "tidy", "-diff")
-	if diff != "" {
-		return gotool.Red(err, "go.mod or go.sum is not tidy: run `go mod tidy`", diff)
-	}
-	return gotool.Red(err, "go mod tidy failed", stderr)
-}
-
-// verify reads the module cache, every byte of every module, unless that was
-// done a short while ago for the same go.sum.
-func verify(ctx context.Context, g gotool.Go) error {
-	content, err := os.ReadFile(filepath.Join(g.Job.Dir, "go.sum"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	done := mark{filepath.Join(g.Job.Cache, "verified"), string(evidence.Sum(content))}
-	if at := done.at(g); !at.IsZero() {
-		fmt.Fprintf(g.Log, "go mod verify: done at %s for this go.sum\n", at.Format(time.TimeOnly))
-		return nil
-	}
-	stdout, stderr, err := g.Run(ctx, "mod", "verify")
-	if err != nil {
-		return gotool.Red(err, "go mod verify failed", stderr+stdout)
-	}
-	return done.set()
 }
 
 // markLife is how long a mark holds: what it speaks for depends on more than
