@@ -11,10 +11,6 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 )
 
 func hash(n int) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: fmt.Sprintf("%064x", n)} }
@@ -119,19 +115,7 @@ pipeline.local/web:2   application/vnd.oci.image.index.v1+json sha256:bb 1.0 MiB
 }
 
 func TestArchive(t *testing.T) {
-	image, err := random.Image(100, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := layout.Write(t.TempDir(), mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: image}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, _ := image.Digest()
-	p, err := newPlan(digest, v1.Platform{}, path.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, p := imageOf(t)
 	some := missing(append(p.blobs, p.blobs...), map[string]bool{p.blobs[3].Digest.String(): true})
 	if len(some) != 3 {
 		t.Fatalf("missing: %v", some)
@@ -155,7 +139,7 @@ func TestArchive(t *testing.T) {
 	if err := json.Unmarshal(files["index.json"], &index); err != nil || len(index.Manifests) != 2 || index.Manifests[1].Annotations[imageNameAnnotation] != "b" {
 		t.Errorf("%s, %v", files["index.json"], err)
 	}
-	if len(files) != 2+3 || len(files["blobs/sha256/"+digest.Hex]) == 0 {
+	if len(files) != 2+3 || len(files["blobs/sha256/"+p.root.Digest.Hex]) == 0 {
 		t.Errorf("%d files", len(files))
 	}
 }
