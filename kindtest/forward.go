@@ -31,6 +31,7 @@ type Forward struct {
 	listener net.Listener
 	target   *forwardTarget
 	cancel   context.CancelFunc
+	end      func() // of the watch, where it is the forward's own
 	conns    sync.WaitGroup
 
 	mu       sync.Mutex // guards the fields below
@@ -43,21 +44,34 @@ type Forward struct {
 // number; empty means the only one. It returns once a pod behind the Service is
 // reachable through it. The port is open until Close or until ctx ends.
 func (l *Lease) Forward(ctx context.Context, service, port string) (*Forward, error) {
-	target, err := l.forwardTarget(ctx, service, port)
+	ctx, cancel := context.WithCancel(ctx)
+	pods, err := l.mirrorPods(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	end := func() { cancel(); pods.wait() }
+	f, err := l.forward(ctx, service, port, pods)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	f.end = end
+	return f, nil
+}
+
+// forward is Forward with the pods of the lease as somebody else watches them.
+func (l *Lease) forward(ctx context.Context, service, port string, pods *mirror) (*Forward, error) {
+	target, err := l.forwardTarget(ctx, service, port, pods)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	if target.pods, err = l.mirrorPods(ctx); err != nil {
-		cancel()
-		return nil, l.cluster.apiError("watch the pods of namespace "+l.Namespace, err)
-	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	f := &Forward{Addr: listener.Addr().String(), listener: listener, target: target, cancel: cancel}
+	f := &Forward{Addr: listener.Addr().String(), listener: listener, target: target, cancel: cancel, end: func() {}}
 	if _, _, err := f.connection(ctx, nil); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("forward to service %s: %w", service, err)
@@ -77,7 +91,7 @@ func (f *Forward) Close() error {
 	}
 	f.mu.Unlock()
 	f.conns.Wait()
-	f.target.pods.wait()
+	f.end()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}

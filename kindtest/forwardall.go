@@ -22,6 +22,7 @@ type Forwards struct {
 	Without []string
 
 	open []*Forward
+	end  func() // of the watch that they share
 }
 
 // ForwardAll opens a local port for the first port of each Service, all at the
@@ -32,26 +33,29 @@ func (l *Lease) ForwardAll(ctx context.Context) (*Forwards, error) {
 	if err != nil {
 		return nil, l.cluster.apiError("list the services of namespace "+l.Namespace, err)
 	}
-	pods, err := l.pods(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	pods, err := l.mirrorPods(ctx)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	f := &Forwards{Addrs: map[string]string{}}
+	f := &Forwards{Addrs: map[string]string{}, end: func() { cancel(); pods.wait() }}
 	return f, f.openAll(ctx, l, services.Items, pods)
 }
 
-func (f *Forwards) openAll(ctx context.Context, l *Lease, services []corev1.Service, pods []*corev1.Pod) error {
+func (f *Forwards) openAll(ctx context.Context, l *Lease, services []corev1.Service, pods *mirror) error {
+	there := objects[*corev1.Pod](pods, "pods")
 	var mu sync.Mutex
 	var errs []error
 	var all sync.WaitGroup
 	for i := range services {
 		svc := &services[i]
-		if why := unreachable(svc, pods); why != "" {
+		if why := unreachable(svc, there); why != "" {
 			f.Without = append(f.Without, "service "+svc.Name+" "+why)
 			continue
 		}
 		all.Go(func() {
-			open, err := l.Forward(ctx, svc.Name, strconv.Itoa(int(svc.Spec.Ports[0].Port)))
+			open, err := l.forward(ctx, svc.Name, strconv.Itoa(int(svc.Spec.Ports[0].Port)), pods)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -97,5 +101,6 @@ func (f *Forwards) Close() error {
 	for _, open := range f.open {
 		errs = append(errs, open.Close())
 	}
+	f.end()
 	return errors.Join(errs...)
 }

@@ -30,7 +30,7 @@ type podPort struct {
 	port int32
 }
 
-func (l *Lease) forwardTarget(ctx context.Context, service, port string) (*forwardTarget, error) {
+func (l *Lease) forwardTarget(ctx context.Context, service, port string, pods *mirror) (*forwardTarget, error) {
 	svc, err := l.cluster.client.CoreV1().Services(l.Namespace).Get(ctx, service, metav1.GetOptions{})
 	if err != nil {
 		return nil, l.cluster.apiError("forward to service "+service+" in namespace "+l.Namespace, err)
@@ -42,7 +42,7 @@ func (l *Lease) forwardTarget(ctx context.Context, service, port string) (*forwa
 	if err != nil {
 		return nil, err
 	}
-	return &forwardTarget{lease: l, selector: labels.SelectorFromSet(svc.Spec.Selector).String(), port: target}, nil
+	return &forwardTarget{lease: l, selector: labels.SelectorFromSet(svc.Spec.Selector).String(), port: target, pods: pods}, nil
 }
 
 // targetPort finds the pods' port for a Service's port.
@@ -96,9 +96,13 @@ func (t *forwardTarget) stillReady(p podPort) bool {
 
 // mirrorPods watches the pods of the lease.
 func (l *Lease) mirrorPods(ctx context.Context) (*mirror, error) {
-	return newMirror(ctx, []watched{{
+	m, err := newMirror(ctx, []watched{{
 		client: l.cluster.client.CoreV1().RESTClient(), resource: "pods", namespace: l.Namespace, object: &corev1.Pod{},
 	}})
+	if err != nil {
+		return nil, l.cluster.apiError("watch the pods of namespace "+l.Namespace, err)
+	}
+	return m, nil
 }
 
 func usable(pod *corev1.Pod) bool { return pod.DeletionTimestamp == nil && podReady(pod) }

@@ -108,9 +108,9 @@ func (r *runDir) scratch() string { return filepath.Join(r.dir, "scratch") }
 
 // finish marks the run as ended in order; what it left is no concern of the
 // next one.
-func (r *runDir) finish() error {
+func (c *Checkout) finish(r *runDir) error {
 	err := errors.Join(
-		removeAll(r.scratch()),
+		removeAll(r.scratch()), c.freeTemps(r),
 		os.WriteFile(filepath.Join(r.dir, "finished"), nil, 0o644),
 		os.Remove(filepath.Join(r.dir, "lock")))
 	r.lock.release()
@@ -181,12 +181,11 @@ func (c *Checkout) Bury(id string) (int, error) {
 		return killed, err // another process buries it
 	}
 	r.lock = lock
-	err = c.freeTemps(r)
 	tmp, _ := filepath.Glob(filepath.Join(c.dir, "out", "*", ".new-"+id+"-*"))
 	for _, t := range tmp {
 		err = errors.Join(err, removeAll(t))
 	}
-	return killed, errors.Join(err, r.finish())
+	return killed, errors.Join(err, c.finish(r))
 }
 
 // runs returns the ids of all runs, oldest first.

@@ -90,7 +90,7 @@ func (e *Engine) Run(ctx context.Context) (*Record, error) {
 	}
 	rec, err := newRecorder(run, e.Observer, e.now)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("begin the record: %w", err), run.finish())
+		return nil, errors.Join(fmt.Errorf("begin the record: %w", err), e.Checkout.finish(run))
 	}
 	rec.event(Event{Type: EventRun, Run: run.id, Schema: recordSchema, Plan: e.names()})
 	s := newScheduler(e, run, rec)
@@ -101,7 +101,7 @@ func (e *Engine) Run(ctx context.Context) (*Record, error) {
 		proc.KillStrays(run.id) // what a stage started and let go of
 	}
 	rec.event(Event{Type: EventEnd, Status: string(s.status(ctx))})
-	err = errors.Join(s.broken, rec.close(), run.finish())
+	err = errors.Join(s.broken, rec.close(), e.Checkout.finish(run))
 	e.Checkout.prune()
 	return rec.record, err
 }

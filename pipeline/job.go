@@ -36,7 +36,7 @@ type Job struct {
 	// Findings is to be filled by the stage.
 	Findings *Findings
 	// Temp is an empty folder for temporary files of commands, with a short
-	// path; it is removed after the stage.
+	// path; it is removed with the run.
 	Temp string
 	// Fresh asks not to believe anything that was found out earlier (--force).
 	Fresh bool

@@ -21,8 +21,7 @@ const tempList = "tmpdirs"
 // same, because Go believes the result of an earlier test only if it would see
 // the same TMPDIR now.
 func (c *Checkout) takeTemp(run *runDir, node string) (string, error) {
-	sum := evidence.Sum(fmt.Appendf(nil, "%d\x00%s\x00%s", os.Getuid(), c.dir, node))
-	dir := filepath.Join(os.TempDir(), "pipeline-"+sum.Short())
+	dir := filepath.Join(os.TempDir(), c.tempName(node))
 	if err := run.noteTemp(node, dir); err != nil {
 		return "", err
 	}
@@ -30,6 +29,11 @@ func (c *Checkout) takeTemp(run *runDir, node string) (string, error) {
 		return "", fmt.Errorf("make the folder for temporary files (remove what is there, or set TMPDIR to another folder): %w", err)
 	}
 	return dir, nil
+}
+
+// tempName is the name of a node's folder; each user has others.
+func (c *Checkout) tempName(node string) string {
+	return "pipeline-" + evidence.Sum(fmt.Appendf(nil, "%d\x00%s\x00%s", os.Getuid(), c.dir, node)).Short()
 }
 
 // noteTemp remembers the folder before it is made.
@@ -42,8 +46,9 @@ func (r *runDir) noteTemp(node, dir string) error {
 	return errors.Join(err, f.Close())
 }
 
-// freeTemps removes the folders that a dead run left. A folder that another run
-// has taken over meanwhile is that run's.
+// freeTemps removes the folders of a run whose commands have ended. A folder
+// that another run has taken over meanwhile is that run's, and what the list
+// names but is no such folder is nobody's: a repository may bring a list along.
 func (c *Checkout) freeTemps(r *runDir) error {
 	data, err := os.ReadFile(filepath.Join(r.dir, tempList))
 	if errors.Is(err, os.ErrNotExist) {
@@ -51,8 +56,8 @@ func (c *Checkout) freeTemps(r *runDir) error {
 	}
 	for line := range strings.Lines(string(data)) {
 		node, dir, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		if !strings.HasPrefix(filepath.Base(dir), "pipeline-") {
-			continue // half a line: the folder was not made
+		if filepath.Base(dir) != c.tempName(node) {
+			continue
 		}
 		lock, lockErr := tryLock(c.lockFile(node))
 		if lockErr != nil {

@@ -73,17 +73,22 @@ func TestTemporaryFilesOfADeadRunAreFreed(t *testing.T) {
 	}
 }
 
-func TestHalfALineFreesNothing(t *testing.T) {
+func TestAListFreesNothingButFoldersOfNodes(t *testing.T) {
 	c, run := newTemps(t)
-	precious := t.TempDir()
-	if err := os.WriteFile(filepath.Join(run.dir, tempList), []byte("a/x "+precious), 0o600); err != nil {
+	precious := filepath.Join(t.TempDir(), "pipeline-sources")
+	if err := mkdirs(precious); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.freeTemps(run); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(precious); err != nil {
-		t.Error(err)
+	for _, list := range []string{"a/x " + precious + "\n", "a/x " + precious, precious, "a/x", "\n"} {
+		if err := os.WriteFile(filepath.Join(run.dir, tempList), []byte(list), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.freeTemps(run); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(precious); err != nil {
+			t.Errorf("after %q: %v", list, err)
+		}
 	}
 }
 

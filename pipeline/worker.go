@@ -158,7 +158,7 @@ func (w *worker) attempt(ctx context.Context, dec Decision) (f finished, stageEr
 	if s := f.result.Status; s == Passed || s == Inapplicable {
 		f.outputs, err = w.keep(ctx, job, dec, &f.result)
 	}
-	return f, stageErr, errors.Join(err, removeAll(job.Scratch), removeAll(job.Out), removeAll(job.Temp))
+	return f, stageErr, errors.Join(err, removeAll(job.Scratch), removeAll(job.Out))
 }
 
 func (w *worker) newJob() (*Job, func() error, error) {

@@ -26,13 +26,16 @@ func node(t *testing.T, o Options, name string) pipeline.Node {
 func TestGraphOfAnOrdinaryService(t *testing.T) {
 	t.Parallel()
 	nodes := Nodes(Options{Service: config.Service{Name: "a"}})
-	got := map[string][2][]string{}
+	type place struct{ Needs, After, Beside []string }
+	got := map[string]place{}
 	for _, n := range nodes {
-		got[n.Name] = [2][]string{n.Needs, slices.Concat(n.After, n.Beside)}
+		got[n.Name] = place{n.Needs, n.After, n.Beside}
 	}
-	want := map[string][2][]string{
-		"a/build": {}, "a/unit": {nil, {"a/build"}}, "a/lint": {nil, {"a/build"}}, "a/bench": {nil, {"a/build"}},
-		"a/container": {{"a/build"}, nil}, "a/module": {{"a/container"}, nil}, "a/integration": {{"a/container"}, {"a/module"}},
+	build := []string{"a/build"}
+	want := map[string]place{
+		"a/build": {}, "a/unit": {Beside: build}, "a/lint": {Beside: build}, "a/bench": {After: build},
+		"a/container": {Needs: build}, "a/module": {Needs: []string{"a/container"}},
+		"a/integration": {Needs: []string{"a/container"}, Beside: []string{"a/module"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("needs and order (-want +got):\n%s", diff)
@@ -42,6 +45,24 @@ func TestGraphOfAnOrdinaryService(t *testing.T) {
 	}
 	if n := node(t, Options{Service: config.Service{Name: "a"}}, "a/bench"); !n.OnDemand || n.Timeout != defaultTimeout {
 		t.Errorf("bench: %+v", n)
+	}
+}
+
+// A command may want what the one before it has made.
+func TestCommandsBeginOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	command := config.Stage{Command: []string{"make"}}
+	for replaced, want := range map[string][]string{"build": {"a/unit", "a/lint"}, "unit": {"a/unit"}, "container": nil} {
+		o := Options{Service: config.Service{Name: "a", Stages: map[string]config.Stage{replaced: command}}}
+		var after []string
+		for _, name := range []string{"a/unit", "a/lint"} {
+			if n := node(t, o, name); slices.Equal(n.After, []string{"a/build"}) && len(n.Beside) == 0 {
+				after = append(after, name)
+			}
+		}
+		if !slices.Equal(after, want) {
+			t.Errorf("with a command for %s, %q wait for the build, want %q", replaced, after, want)
+		}
 	}
 }
 

@@ -76,12 +76,15 @@ func (s *Stage) Run(ctx context.Context, job *pipeline.Job) error {
 
 // checks are the steps that make nothing, in the order of their weight.
 func (s *Stage) checks(tree *source.Tree) ([]step, error) {
-	steps := []step{{"go vet", vet}, {"go mod", modules{tree}.run}}
-	directives, err := hasDirectives(tree)
-	if directives && s.generates() {
-		steps = append(steps, step{"go generate", generator{tree}.run})
+	sources, err := readSources(tree)
+	if err != nil {
+		return nil, err
 	}
-	return steps, err
+	steps := []step{{"go vet", vet}, {"go mod", modules{sources}.run}}
+	if s.generates() && sources.directives() {
+		steps = append(steps, step{"go generate", generator{sources}.run})
+	}
+	return steps, nil
 }
 
 func (s *Stage) generates() bool { return s.settings.Generate == nil || *s.settings.Generate }

@@ -332,12 +332,9 @@ const Number = "7"
 // moduleChecks runs the step "go mod" and returns what it has called.
 func moduleChecks(t *testing.T, job *pipeline.Job) string {
 	t.Helper()
-	tree, err := source.Open(job.Dir).Scan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	sources := sourcesOf(t, job.Dir)
 	var log bytes.Buffer
-	_ = modules{tree}.run(t.Context(), gotool.Go{Job: job, Log: &log}) // not tidy, at times
+	_ = modules{sources}.run(t.Context(), gotool.Go{Job: job, Log: &log}) // not tidy, at times
 	var called []string
 	for line := range strings.Lines(log.String()) {
 		if command, ok := strings.CutPrefix(line, "$ go mod "); ok {

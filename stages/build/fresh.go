@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/pipeline/source"
 	"gitlab.com/selfcontained/pipeline/stages/gotool"
 )
@@ -37,34 +36,6 @@ type readings struct {
 func (r *readings) full(name string) bool {
 	return r.all || strings.HasPrefix(name, "../") || slices.Contains(r.files, name) || slices.Contains(r.dirs, path.Dir(name)) ||
 		slices.ContainsFunc(r.folders, func(dir string) bool { return dir == "." || strings.HasPrefix(name, dir+"/") })
-}
-
-// generateKey identifies everything that the generators of a module read.
-func generateKey(tree *source.Tree) (evidence.Digest, error) {
-	contents := map[string][]byte{}
-	for _, f := range tree.Files {
-		if strings.HasSuffix(f.Path, ".go") {
-			data, err := os.ReadFile(filepath.Join(tree.Dir, filepath.FromSlash(f.Path)))
-			if err != nil {
-				return "", err
-			}
-			contents[f.Path] = data
-		}
-	}
-	reads := readingsOf(tree, contents)
-	in := &evidence.Inputs{}
-	for _, f := range tree.Files {
-		data, isGo := contents[f.Path]
-		switch {
-		case !isGo:
-			in.Digest(f.Path, f.Digest)
-		case reads.full(f.Path) || generatedFile.Match(data):
-			in.Digest(f.Path, evidence.Sum(data))
-		default:
-			in.Digest("declarations of "+f.Path, evidence.Sum(declarations(data)))
-		}
-	}
-	return in.Key(), nil
 }
 
 // generatedFile follows https://go.dev/s/generatedcode.
@@ -91,10 +62,10 @@ func declarations(src []byte) []byte {
 }
 
 // readingsOf reads all directives of a module.
-func readingsOf(tree *source.Tree, contents map[string][]byte) *readings {
+func readingsOf(s *goSources) *readings {
 	r := &readings{}
-	m := newModuleFiles(tree)
-	for name, data := range contents {
+	m := newModuleFiles(s.tree)
+	for name, data := range s.contents {
 		for line := range strings.Lines(string(data)) {
 			if words, ok := strings.CutPrefix(line, "//go:generate"); ok {
 				r.dirs = append(r.dirs, path.Dir(name))

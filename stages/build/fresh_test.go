@@ -94,17 +94,22 @@ func TestGenerateKeySeesWhatGeneratorsRead(t *testing.T) {
 	}
 }
 
+func sourcesOf(t *testing.T, dir string) *goSources {
+	t.Helper()
+	tree, err := source.Open(dir).Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := readSources(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sources
+}
+
 func keyOf(t *testing.T, module string) evidence.Digest {
 	t.Helper()
-	tree, err := source.Open(gotooltest.Write(t, t.TempDir(), module)).Scan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := generateKey(tree)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
+	return sourcesOf(t, gotooltest.Write(t, t.TempDir(), module)).generateKey()
 }
 
 // changed replaces text in one file of a module: "FILE: OLD -> NEW".

@@ -24,35 +24,13 @@ import (
 // directive is a line that `go generate` obeys.
 var directive = regexp.MustCompile(`(?m)^//go:generate[ \t]`)
 
-// hasDirectives reports whether any Go file of the module has a go:generate
-// directive.
-func hasDirectives(tree *source.Tree) (bool, error) {
-	for _, f := range tree.Files {
-		if !strings.HasSuffix(f.Path, ".go") || strings.HasPrefix(f.Path, "../") || strings.HasPrefix(f.Path, "vendor/") {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(tree.Dir, filepath.FromSlash(f.Path)))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-		if directive.Match(data) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // generator compares generated files with what their generators make.
-type generator struct{ tree *source.Tree }
+type generator struct{ sources *goSources }
 
 // run runs all generators in a copy of the sources. What they change there is
 // stale here.
 func (gen generator) run(ctx context.Context, g gotool.Go) error {
-	key, err := generateKey(gen.tree)
-	if err != nil {
-		return err
-	}
-	done := mark{filepath.Join(g.Job.Cache, "generated"), string(key)}
+	done := mark{filepath.Join(g.Job.Cache, "generated"), string(gen.sources.generateKey())}
 	if at := done.at(g); !at.IsZero() {
 		fmt.Fprintf(g.Log, "go generate: nothing that the generators read has changed since %s\n", at.Format(time.TimeOnly))
 		return nil
@@ -65,7 +43,7 @@ func (gen generator) run(ctx context.Context, g gotool.Go) error {
 
 func (gen generator) generate(ctx context.Context, g gotool.Go) error {
 	root := filepath.Join(g.Job.Scratch, "generate")
-	dir, err := copyTree(gen.tree, root)
+	dir, err := copyTree(gen.sources.tree, root)
 	if err != nil {
 		return fmt.Errorf("copy the sources for go generate: %w", err)
 	}
@@ -114,14 +92,14 @@ func list(names []string) string {
 // compare returns the files that differ between the sources and their copy,
 // and how.
 func (gen generator) compare(ctx context.Context, root, dir string) (stale []string, text []byte, err error) {
-	paths, err := union(gen.tree, root, dir)
+	paths, err := union(gen.sources.tree, root, dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	ignored := gen.ignored(ctx, paths)
 	var b bytes.Buffer
 	for _, p := range paths {
-		before, err := read(gen.tree.Dir, p)
+		before, err := read(gen.sources.tree.Dir, p)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -171,7 +149,7 @@ func union(tree *source.Tree, root, dir string) ([]string, error) {
 func (gen generator) ignored(ctx context.Context, paths []string) map[string]bool {
 	var in bytes.Buffer
 	for _, p := range paths {
-		if !gen.tree.Has(p) {
+		if !gen.sources.tree.Has(p) {
 			in.WriteString(p + "\x00")
 		}
 	}
@@ -180,7 +158,7 @@ func (gen generator) ignored(ctx context.Context, paths []string) map[string]boo
 		return found
 	}
 	out, _ := proc.Cmd{ // exit status 1 says that none is ignored
-		Dir: gen.tree.Dir, Stdin: &in,
+		Dir: gen.sources.tree.Dir, Stdin: &in,
 		Args: []string{"git", "-c", "core.excludesFile=/dev/null", "check-ignore", "-z", "--stdin"},
 	}.Output(ctx)
 	for name := range strings.SplitSeq(string(out), "\x00") {

@@ -121,6 +121,25 @@ func TestCached(t *testing.T) {
 	gotooltest.Contains(t, job.Findings.Summary, "40.0 %") // a's tests count for a alone
 }
 
+// Go does not watch the files of a module in another folder.
+func TestNothingIsRememberedBesideModulesInFolders(t *testing.T) {
+	t.Parallel()
+	root := gotooltest.Write(t, t.TempDir(), "-- lib/go.mod --\nmodule example.com/lib\n\ngo 1.24\n-- lib/lib.go --\npackage lib\n\nconst X = 1\n"+
+		"-- svc/go.mod --\nmodule example.com/svc\n\ngo 1.24\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n"+
+		"-- svc/x.go --\npackage svc\n\nimport \"example.com/lib\"\n\nvar X = lib.X\n"+
+		"-- svc/x_test.go --\npackage svc\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {\n\tif X != 1 {\n\t\tt.Error(X)\n\t}\n}\n")
+	dir := filepath.Join(root, "svc")
+	for range 2 {
+		job, log := gotooltest.NewJob(t, "unit", dir)
+		if err := New(Options{Sources: source.Open(dir)}).Run(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(log.String(), "(cached)") {
+			t.Errorf("an old result counts:\n%s", log)
+		}
+	}
+}
+
 func TestRed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
