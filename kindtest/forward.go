@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
@@ -44,6 +45,10 @@ type Forward struct {
 // number; empty means the only one. It returns once a pod behind the Service is
 // reachable through it. The port is open until Close or until ctx ends.
 func (l *Lease) Forward(ctx context.Context, service, port string) (*Forward, error) {
+	svc, err := l.cluster.client.CoreV1().Services(l.Namespace).Get(ctx, service, metav1.GetOptions{})
+	if err != nil {
+		return nil, l.cluster.apiError("forward to service "+service+" in namespace "+l.Namespace, err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	pods, err := l.mirrorPods(ctx)
 	if err != nil {
@@ -51,7 +56,7 @@ func (l *Lease) Forward(ctx context.Context, service, port string) (*Forward, er
 		return nil, err
 	}
 	end := func() { cancel(); pods.wait() }
-	f, err := l.forward(ctx, service, port, pods)
+	f, err := l.forward(ctx, svc, port, pods)
 	if err != nil {
 		end()
 		return nil, err
@@ -60,9 +65,9 @@ func (l *Lease) Forward(ctx context.Context, service, port string) (*Forward, er
 	return f, nil
 }
 
-// forward is Forward with the pods of the lease as somebody else watches them.
-func (l *Lease) forward(ctx context.Context, service, port string, pods *mirror) (*Forward, error) {
-	target, err := l.forwardTarget(ctx, service, port, pods)
+// forward opens the way to svc with the pods of the lease as pods watches them.
+func (l *Lease) forward(ctx context.Context, svc *corev1.Service, port string, pods *mirror) (*Forward, error) {
+	target, err := l.forwardTarget(svc, port, pods)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,7 @@ func (l *Lease) forward(ctx context.Context, service, port string, pods *mirror)
 	f := &Forward{Addr: listener.Addr().String(), listener: listener, target: target, cancel: cancel, end: func() {}}
 	if _, _, err := f.connection(ctx, nil); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("forward to service %s: %w", service, err)
+		return nil, fmt.Errorf("forward to service %s: %w", svc.Name, err)
 	}
 	context.AfterFunc(ctx, func() { listener.Close() })
 	f.conns.Go(func() { f.accept(ctx) })

@@ -55,7 +55,7 @@ func (f *Forwards) openAll(ctx context.Context, l *Lease, services []corev1.Serv
 			continue
 		}
 		all.Go(func() {
-			open, err := l.forward(ctx, svc.Name, strconv.Itoa(int(svc.Spec.Ports[0].Port)), pods)
+			open, err := l.forward(ctx, svc, strconv.Itoa(int(svc.Spec.Ports[0].Port)), pods)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -30,13 +30,9 @@ type podPort struct {
 	port int32
 }
 
-func (l *Lease) forwardTarget(ctx context.Context, service, port string, pods *mirror) (*forwardTarget, error) {
-	svc, err := l.cluster.client.CoreV1().Services(l.Namespace).Get(ctx, service, metav1.GetOptions{})
-	if err != nil {
-		return nil, l.cluster.apiError("forward to service "+service+" in namespace "+l.Namespace, err)
-	}
+func (l *Lease) forwardTarget(svc *corev1.Service, port string, pods *mirror) (*forwardTarget, error) {
 	if len(svc.Spec.Selector) == 0 {
-		return nil, fmt.Errorf("service %s has no selector: there are no pods to forward to", service)
+		return nil, fmt.Errorf("service %s has no selector: there are no pods to forward to", svc.Name)
 	}
 	target, err := targetPort(svc, port)
 	if err != nil {
