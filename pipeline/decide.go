@@ -94,6 +94,7 @@ func (d *decider) find(dec *Decision) {
 			return
 		}
 		dec.UpToDate, dec.Verdict = true, v
+		d.store.Used(key)
 		return
 	}
 	dec.Reason = reasonNew

@@ -31,6 +31,7 @@ const SharedBlobs = ".blobs"
 // to be written to. The error is that of Read.
 func Fetch(ctx context.Context, src Source, digest evidence.Digest, dir string) error {
 	if isComplete(ctx, digest, dir) {
+		evidence.Used(dir)
 		return nil
 	}
 	jobs := 4

@@ -11,7 +11,7 @@ import (
 )
 
 // Store keeps verdicts by key and contents by digest in a folder that may be
-// deleted at any time. Contents are verified when they are read, so that a
+// deleted at any time, and that Trim keeps small. Contents are verified when they are read, so that a
 // torn or tampered file is as good as none. Safe for use by many processes.
 type Store struct{ dir string }
 
@@ -38,6 +38,9 @@ func (s *Store) Find(key Digest) *Verdict {
 	return v
 }
 
+// Used notes that the verdict for a key is in use, for Trim.
+func (s *Store) Used(key Digest) { Used(s.verdictFile(key)) }
+
 // Put stores the contents of the verdict's outputs, which lie below dir, and
 // then the verdict.
 func (s *Store) Put(v *Verdict, dir string) error {
@@ -52,6 +55,7 @@ func (s *Store) Put(v *Verdict, dir string) error {
 func (s *Store) putFile(o Output, from string) error {
 	to := s.blobFile(o.Digest)
 	if info, err := os.Stat(to); err == nil && info.Size() == o.Size {
+		Used(to)
 		return nil
 	}
 	f, err := os.Open(from)
@@ -70,6 +74,7 @@ func (s *Store) PutJSON(value any) (Digest, error) {
 	}
 	d := Sum(data)
 	if _, err := os.Stat(s.blobFile(d)); err == nil {
+		Used(s.blobFile(d))
 		return d, nil
 	}
 	return d, writeFile(s.blobFile(d), strings.NewReader(string(data)), 0o444, false)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gitlab.com/selfcontained/pipeline/pipeline"
+	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
 	"gitlab.com/selfcontained/pipeline/stages/gotest"
 )
 
@@ -60,6 +61,7 @@ func exchange(ctx context.Context, shared, own string, work func()) error {
 		return err
 	}
 	defer unlock()
+	evidence.Used(shared)
 	if err := copyNew(shared, own); err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ Exit codes: 0 done; 1 a stage failed; 2 wrong usage or configuration;
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newRun(s), newInit(s), newPlan(s), newExplain(s), newReport(s), newRelease(s), newSystem(s), newVerify(s), newAttest(s), newKeys(s), newRegistry(s), newCluster(s), newDoctor(s), newSchema(s), newVersion(s), newCompletion(s))
+	root.AddCommand(newRun(s), newInit(s), newPlan(s), newExplain(s), newReport(s), newRelease(s), newSystem(s), newVerify(s), newAttest(s), newKeys(s), newRegistry(s), newCache(s), newCluster(s), newDoctor(s), newSchema(s), newVersion(s), newCompletion(s))
 	addCompletions(root)
 	return root
 }

@@ -111,6 +111,9 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 		}
 		fmt.Fprintln(s.out, summary(rec, sess))
 	}
+	if ctx.Err() == nil {
+		trimCache(s, sess.cache)
+	}
 	if rec.Status.Opens() {
 		return nil
 	}

@@ -122,6 +122,7 @@ func (c *cache) find(n *named, req *http.Request) *http.Response {
 			return nil
 		}
 	}
+	evidence.Used(c.file(n))
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
