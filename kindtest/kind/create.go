@@ -72,6 +72,9 @@ func (p *Provider) build(ctx context.Context, e *engine, image string, patches [
 	if err := p.runCreate(ctx, e, config, image); err != nil {
 		return nil, err
 	}
+	if err := e.pinImages(ctx, p.options.Cluster); err != nil {
+		return nil, err
+	}
 	kubeconfig, err := os.ReadFile(p.files.scratch)
 	if err != nil {
 		return nil, err

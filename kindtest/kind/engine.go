@@ -155,6 +155,27 @@ func (e *engine) start(ctx context.Context, container string) error {
 	return proc.Cmd{Args: []string{e.name, "start", container}}.Run(ctx)
 }
 
+// pinScript keeps kubelet from removing the images that the node came with: some
+// run only now and then, and it might not be possible to pull them.
+const pinScript = `ctr --namespace=k8s.io images ls -q | while read -r name; do
+  ctr --namespace=k8s.io images label "$name" io.cri-containerd.pinned=pinned >/dev/null || exit
+done`
+
+// pinImages pins the images of new nodes. Those of a cluster's applications,
+// which come later, are collected when nothing uses them.
+func (e *engine) pinImages(ctx context.Context, cluster string) error {
+	nodes, err := e.nodes(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if err := (proc.Cmd{Args: []string{e.name, "exec", n.Name, "sh", "-c", pinScript}}).Run(ctx); err != nil {
+			return fmt.Errorf("pin the images of node %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
 // ImageError is the *kindtest.EnvironmentError of a node image that cannot be
 // had. Engine is the engine that lacks it.
 type ImageError struct {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func TestLifecycle(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) { testCancelled(t, o, e) })
 	t.Run("left half-made", func(t *testing.T) { leaveHalfMade(t, p, e) })
 	t.Run("two at once", func(t *testing.T) { testTwo(t, o) })
+	t.Run("images that go and that stay", func(t *testing.T) { testImages(t, o, e) })
 	t.Run("other image", func(t *testing.T) { testImageChange(t, o) })
 	t.Run("stopped", func(t *testing.T) { testStopped(t, o, e) })
 	t.Run("cache lost", func(t *testing.T) { testCacheLost(t, o) })
@@ -114,6 +116,33 @@ func testTwo(t *testing.T, o Options) {
 		}
 	}
 	t.Logf("both after %s", time.Since(begin).Round(time.Millisecond))
+}
+
+// testImages looks whether kubelet will remove images that nothing uses, and
+// none that the node came with.
+func testImages(t *testing.T, o Options, e *engine) {
+	c, err := open(t, o).Ensure(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := o.Cluster + "-control-plane"
+	config, err := c.Client().CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy", "configz").DoRaw(t.Context())
+	if err != nil || !strings.Contains(string(config), `"imageMaximumGCAge":"24h0m0s"`) {
+		t.Errorf("kubelet's configuration: %s, %v", config, err)
+	}
+	out, err := proc.Cmd{Args: []string{e.name, "exec", node, "ctr", "--namespace=k8s.io", "images", "ls"}}.Output(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := strings.Split(strings.TrimSpace(string(out)), "\n")[1:]
+	for _, image := range images {
+		if !strings.Contains(image, "io.cri-containerd.pinned=pinned") {
+			t.Errorf("not pinned: %s", image)
+		}
+	}
+	if len(images) < 7 {
+		t.Errorf("the node came with %d images only", len(images))
+	}
 }
 
 func testImageChange(t *testing.T, o Options) {

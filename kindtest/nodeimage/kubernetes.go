@@ -11,14 +11,14 @@ func minor(version string) string {
 
 // ConfigPatches returns kubeadm configuration patches, for
 // kubeadmConfigPatches of a kind cluster, that make a short-lived test cluster
-// start and settle faster. They work with any node image from Kubernetes 1.31
-// on; own says that the node runs the image of this package, which has a patch
+// start and settle faster, and keep it from growing. They work with any node
+// image from Kubernetes 1.31 on; own says that the node runs the image of this package, which has a patch
 // for CoreDNS besides and takes the newer settings for granted.
 //
 // Such a cluster does not survive a power cut (etcd does not sync) and has no
 // leader election; both are of no use to a cluster that is deleted after a test.
 func ConfigPatches(own bool) []string {
-	patches := []string{clusterPatch, proxyPatch}
+	patches := []string{clusterPatch, proxyPatch, kubeletPatch}
 	if own {
 		patches = append(patches, ownPatch, "kind: ClusterConfiguration\nencryptionAlgorithm: ECDSA-P256\n")
 	}
@@ -47,6 +47,12 @@ etcd:
 const proxyPatch = `kind: KubeProxyConfiguration
 iptables:
   minSyncPeriod: 100ms
+`
+
+// Each change brings another image into the node, and kubelet removes none
+// before the disk is nearly full. What no container has used for a day goes.
+const kubeletPatch = `kind: KubeletConfiguration
+imageMaximumGCAge: 24h
 `
 
 // The folder holds a patch for one CoreDNS that is probed each second.
