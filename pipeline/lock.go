@@ -22,6 +22,17 @@ func tryLock(name string) (*fileLock, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
+	for {
+		lock, err := flock(name)
+		if err != nil || lock.inPlace() {
+			return lock, err
+		}
+		lock.release() // its last holder has removed the file
+	}
+}
+
+// flock locks the file that has the name now.
+func flock(name string) (*fileLock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -74,6 +85,23 @@ func (l *fileLock) sign(owner string) error {
 	}
 	_, err := l.f.WriteAt([]byte(owner+"\n"), 0)
 	return err
+}
+
+// inPlace reports whether the file is still the one of its name.
+func (l *fileLock) inPlace() bool {
+	own, err := l.f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(l.f.Name())
+	return err == nil && os.SameFile(own, named)
+}
+
+// remove removes the file and gives the lock up. Who waits for it finds out and
+// makes a new one.
+func (l *fileLock) remove() {
+	_ = os.Remove(l.f.Name())
+	l.release()
 }
 
 // release gives the lock up by its name: a child that is about to be executed

@@ -99,7 +99,8 @@ func (w *worker) upToDate(dec Decision) finished {
 // lock takes the lock of the node in this checkout and that of its key among
 // all checkouts.
 func (w *worker) lock(ctx context.Context, dec Decision) (release func(), err error) {
-	names := []string{w.e.Checkout.lockFile(w.node.Name)}
+	own := w.e.Checkout.lockFile(w.node.Name)
+	names := []string{own}
 	if dec.Inputs != nil && w.e.Locks != "" {
 		names = append(names, filepath.Join(w.e.Locks, dec.Inputs.Key().Hex()))
 	}
@@ -107,7 +108,11 @@ func (w *worker) lock(ctx context.Context, dec Decision) (release func(), err er
 	var locks []*fileLock
 	release = func() {
 		for _, l := range locks {
-			l.release()
+			if l.f.Name() == own {
+				l.release()
+			} else {
+				l.remove() // there is one for each key, and keys do not come back often
+			}
 		}
 	}
 	for _, name := range names {

@@ -58,7 +58,7 @@ func TestTrimKnowsWhatMayGo(t *testing.T) {
 		"bundles/.blobs/old": 8, "bundles/.blobs/new": 6, "bundles/.blobs/.tmp-1": 2,
 		"suites/old/": 8, "suites/new/": 6,
 		"content/ab/old": 8, "content/ab/new": 6,
-		"registry/old": 100, "environments/old": 100, "kube/old": 100, "node/old": 100, "locks/old": 100,
+		"registry/old": 100, "environments/old": 100, "kube/old": 100, "node/old": 100, "locks/old": 8, "locks/new": 6,
 	}
 	dir := fill(t, files)
 	// A blob is in use as long as a bundle has it.
@@ -77,13 +77,13 @@ func TestTrimKnowsWhatMayGo(t *testing.T) {
 	}
 	want := []string{
 		"bundles/.blobs/linked", "bundles/.blobs/new", "bundles/.layout-2/", "bundles/new/", "content/ab/new",
-		"environments/old", "kube/old", "locks/old", "node/old", "registry/old", "suites/new/",
+		"environments/old", "kube/old", "locks/new", "node/old", "registry/old", "suites/new/",
 	}
 	if diff := cmp.Diff(want, there(t, dir, files)); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
-	if freed.Entries != 6 || freed.Bytes != 6000 {
-		t.Errorf("freed %+v, want 6 entries with 6000 bytes", freed)
+	if freed.Entries != 7 || freed.Bytes != 7000 {
+		t.Errorf("freed %+v, want 7 entries with 7000 bytes", freed)
 	}
 	if rests, _ := filepath.Glob(filepath.Join(dir, "*", ".old-*")); len(rests) > 0 {
 		t.Errorf("left behind: %v", rests)

@@ -64,7 +64,7 @@ func Trim(dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) 
 	for _, cache := range []struct {
 		pattern string
 		goes    func(string, fs.FileInfo) bool
-	}{{"bundles/*", old}, {"bundles/.blobs/*", alone}, {"suites/*", old}, {"content/*/*", old}} {
+	}{{"bundles/*", old}, {"bundles/.blobs/*", alone}, {"suites/*", old}, {"content/*/*", old}, {"locks/*", old}} {
 		more, e := removeAll(filepath.Join(dir, cache.pattern), cache.goes)
 		freed.Add(more)
 		err = errors.Join(err, e)
