@@ -99,33 +99,28 @@ func (w *worker) upToDate(dec Decision) finished {
 // lock takes the lock of the node in this checkout and that of its key among
 // all checkouts.
 func (w *worker) lock(ctx context.Context, dec Decision) (release func(), err error) {
-	own := w.e.Checkout.lockFile(w.node.Name)
-	names := []string{own}
-	if dec.Inputs != nil && w.e.Locks != "" {
-		names = append(names, filepath.Join(w.e.Locks, dec.Inputs.Key().Hex()))
+	own, err := w.waitLock(ctx, w.e.Checkout.lockFile(w.node.Name))
+	if err != nil {
+		return nil, err
 	}
+	if dec.Inputs == nil || w.e.Locks == "" {
+		return own.release, nil
+	}
+	key, err := w.waitLock(ctx, filepath.Join(w.e.Locks, dec.Inputs.Key().Hex()))
+	if err != nil {
+		own.release()
+		return nil, err
+	}
+	// There is a file for each key, and keys do not come back often.
+	return func() { key.remove(); own.release() }, nil
+}
+
+// waitLock takes a lock and says whom it waits for.
+func (w *worker) waitLock(ctx context.Context, name string) (*fileLock, error) {
 	owner := fmt.Sprintf("run %s, process %d", w.dir.id, os.Getpid())
-	var locks []*fileLock
-	release = func() {
-		for _, l := range locks {
-			if l.f.Name() == own {
-				l.release()
-			} else {
-				l.remove() // there is one for each key, and keys do not come back often
-			}
-		}
-	}
-	for _, name := range names {
-		l, err := waitLock(ctx, name, owner, func(holder string) {
-			w.rec.event(Event{Type: EventWait, Node: w.node.Name, Text: "for " + holder})
-		})
-		if err != nil {
-			release()
-			return nil, err
-		}
-		locks = append(locks, l)
-	}
-	return release, nil
+	return waitLock(ctx, name, owner, func(holder string) {
+		w.rec.event(Event{Type: EventWait, Node: w.node.Name, Text: "for " + holder})
+	})
 }
 
 // attempts runs the stage, again where the environment failed for a moment.

@@ -12,8 +12,9 @@ func minor(version string) string {
 // ConfigPatches returns kubeadm configuration patches, for
 // kubeadmConfigPatches of a kind cluster, that make a short-lived test cluster
 // start and settle faster, and keep it from growing. They work with any node
-// image from Kubernetes 1.31 on; own says that the node runs the image of this package, which has a patch
-// for CoreDNS besides and takes the newer settings for granted.
+// image from Kubernetes 1.31 on; own says that the node runs the image of this
+// package, which has a patch for CoreDNS besides and takes the newer settings
+// for granted.
 //
 // Such a cluster does not survive a power cut (etcd does not sync) and has no
 // leader election; both are of no use to a cluster that is deleted after a test.

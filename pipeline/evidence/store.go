@@ -11,8 +11,9 @@ import (
 )
 
 // Store keeps verdicts by key and contents by digest in a folder that may be
-// deleted at any time, and that Trim keeps small. Contents are verified when they are read, so that a
-// torn or tampered file is as good as none. Safe for use by many processes.
+// deleted at any time, and that Trim keeps small. Contents are verified when
+// they are read, so that a torn or tampered file is as good as none. Safe for
+// use by many processes.
 type Store struct{ dir string }
 
 // Open returns the store in dir; the folder is made when something is put.

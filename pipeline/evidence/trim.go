@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,10 +33,10 @@ func (f *Freed) Add(more Freed) {
 // Trim removes the verdicts that the limits do not keep, the longest unused
 // first, and then the contents that no verdict names. Other processes may use
 // the store meanwhile: who misses a content afterwards makes it again. When it
-// is killed, the next Trim goes on. It removes what it can; the error is the
+// is killed, or ctx ends, the next Trim goes on. It removes what it can; the error is the
 // first of those that it met.
-func (s *Store) Trim(l Limits, now time.Time) (Freed, error) {
-	var t trimming
+func (s *Store) Trim(ctx context.Context, l Limits, now time.Time) (Freed, error) {
+	t := trimming{ctx: ctx}
 	verdicts := t.list(filepath.Join(s.dir, "verdicts"))
 	blobs := map[string]entry{} // by the hexadecimal digits of the digest
 	for _, b := range t.list(filepath.Join(s.dir, "cas")) {
@@ -54,8 +56,7 @@ func (s *Store) Trim(l Limits, now time.Time) (Freed, error) {
 		}
 		age := now.Sub(v.used)
 		full = full || size+more > l.Bytes
-		if age >= InUse && (full || age > l.Unused) {
-			t.remove(v)
+		if age >= InUse && (full || age > l.Unused) && t.remove(v) {
 			t.freed.Entries++
 			continue
 		}
@@ -82,22 +83,33 @@ type entry struct {
 
 // trimming is what a Trim has done so far.
 type trimming struct {
+	ctx   context.Context
 	freed Freed
 	err   error
 }
 
 func (t *trimming) note(err error) {
-	if t.err == nil && !os.IsNotExist(err) {
+	if t.err == nil && !errors.Is(err, fs.ErrNotExist) {
 		t.err = err
 	}
 }
 
-func (t *trimming) remove(e entry) {
-	err := os.Remove(e.name)
+// remove removes a file, unless ctx has ended or the file has been used since it
+// was listed.
+func (t *trimming) remove(e entry) bool {
+	info, err := os.Lstat(e.name)
+	if err == nil && (t.ctx.Err() != nil || !info.ModTime().Equal(e.used)) {
+		t.note(t.ctx.Err())
+		return false
+	}
+	if err == nil {
+		err = os.Remove(e.name)
+	}
+	t.note(err)
 	if err == nil {
 		t.freed.Bytes += e.size
 	}
-	t.note(err)
+	return err == nil
 }
 
 // list returns the files below dir.

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,7 +76,7 @@ func TestTrimKeepsWhatIsUsed(t *testing.T) {
 				aged(t, s, "day", strings.Repeat("m", 1000), day), // what month made, too
 				aged(t, s, "now", strings.Repeat("n", 1000), 0),
 			}
-			freed, err := s.Trim(test.limits, time.Now())
+			freed, err := s.Trim(t.Context(), test.limits, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +113,7 @@ func TestTrimRemovesWhatNobodyNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Trim(Limits{Unused: time.Hour, Bytes: 1 << 20}, time.Now()); err != nil {
+	if _, err := s.Trim(t.Context(), Limits{Unused: time.Hour, Bytes: 1 << 20}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{names[0]: false, torn: false, names[1]: true} {
@@ -137,5 +139,25 @@ func TestUsedIsNoted(t *testing.T) {
 		if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) > time.Hour {
 			t.Errorf("%s: the use is not noted (%v)", name, err)
 		}
+	}
+}
+
+// TestTrimLooksAgain: what is used between the look and the removal stays, and
+// so does everything when the context has ended.
+func TestTrimLooksAgain(t *testing.T) {
+	t.Parallel()
+	s := Open(t.TempDir())
+	v := aged(t, s, "old", "content", 100*time.Hour)
+	tr := trimming{ctx: t.Context()}
+	listed := tr.list(filepath.Join(s.dir, "verdicts"))
+	s.Used(v.Key)
+	if len(listed) != 1 || tr.remove(listed[0]) || s.Find(v.Key) == nil {
+		t.Errorf("a verdict that has just been used is removed (%d listed)", len(listed))
+	}
+	old := aged(t, s, "older", "other content", 100*time.Hour)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Trim(ended, Limits{}, time.Now()); !errors.Is(err, context.Canceled) || s.Find(old.Key) == nil {
+		t.Errorf("with an ended context: %v, the verdict is there: %v", err, s.Find(old.Key) != nil)
 	}
 }

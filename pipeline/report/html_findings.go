@@ -45,14 +45,14 @@ func imageOf(platform string, layers []pipeline.Layer) imageView {
 	for _, l := range layers {
 		total += max(0, l.Size)
 	}
-	view := imageView{Platform: oneLine(bound(platform)), Total: amount(total), Count: number(len(layers), "layer")}
+	view := imageView{Platform: oneLine(bound(platform)), Total: Amount(total), Count: number(len(layers), "layer")}
 	below := int64(0)
 	for i, l := range layers {
 		size := max(0, l.Size)
 		share := percent(float64(size), float64(total))
 		view.Layers = append(view.Layers, layerView{
 			stretch: stretch{percent(float64(below), float64(total)), share}, Tint: i % 3,
-			Name: oneLine(bound(l.Name)), Digest: oneLine(bound(l.Digest)), Size: amount(size),
+			Name: oneLine(bound(l.Name)), Digest: oneLine(bound(l.Digest)), Size: Amount(size),
 			Share: fmt.Sprintf("%.1f %%", 100*float64(size)/float64(max(1, total))),
 		})
 		below += size
@@ -194,7 +194,7 @@ func factsOf(facts map[string]string) []factView {
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		f := factView{Name: oneLine(bound(name)), Value: oneLine(shorten(facts[name], maxDescription))}
 		if n, err := strconv.ParseInt(f.Value, 10, 64); err == nil && strings.HasSuffix(name, " size") {
-			f.Note = amount(n)
+			f.Note = Amount(n)
 		}
 		list = append(list, f)
 	}

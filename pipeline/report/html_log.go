@@ -57,9 +57,9 @@ func (run Run) log(s Stage, limit int64) (logView, int64) {
 		v.Note = "the log is empty"
 		return v, 0
 	}
-	v.Note = amount(size)
+	v.Note = Amount(size)
 	if left := size - int64(len(data)); left > 0 {
-		v.Note = "the last " + amount(int64(len(data))) + " of " + amount(size)
+		v.Note = "the last " + Amount(int64(len(data))) + " of " + Amount(size)
 		v.Cut = fmt.Sprintf("The first %s bytes are left out here.", grouped(float64(left)))
 	}
 	// A carriage return begins a line anew: what it would hide is kept.

@@ -224,7 +224,7 @@ func TestNumbers(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
 		grouped(0): "0", grouped(-1234567): "-1,234,567", grouped(-123): "-123", grouped(1043.5): "1,043.5", grouped(1e300): "1e+300", grouped(math.NaN()): "NaN",
-		amount(999): "999 B", amount(1000): "1.0 kB", amount(999_960): "1.0 MB", amount(28_114_733): "28.1 MB",
+		Amount(999): "999 B", Amount(1000): "1.0 kB", Amount(999_960): "1.0 MB", Amount(28_114_733): "28.1 MB",
 		number(1, "test"): "1 test", number(5000, "test"): "5,000 tests", exact(63250 * time.Millisecond): "1m 3.250s",
 		shellWord("unit"): "unit", shellWord("a; rm"): "'a; rm'", shellWord("it's"): `'it'\''s'`, shellWord(""): "''",
 	} {

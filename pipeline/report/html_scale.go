@@ -86,8 +86,8 @@ func stretchOf(start, end, total time.Duration) stretch {
 	return stretch{percent(float64(start), float64(total)), percent(float64(end-start), float64(total))}
 }
 
-// amount writes a number of bytes with a decimal unit, as registries do.
-func amount(bytes int64) string {
+// Amount writes a number of bytes with a decimal unit, as registries do.
+func Amount(bytes int64) string {
 	value, units := float64(bytes), []string{"B", "kB", "MB", "GB", "TB"}
 	for len(units) > 1 && value >= 999.95 {
 		value, units = value/1000, units[1:]

@@ -71,7 +71,7 @@ func TestTrimKnowsWhatMayGo(t *testing.T) {
 	if err := os.Chtimes(linked, then, then); err != nil {
 		t.Fatal(err)
 	}
-	freed, err := Trim(dir, evidence.Limits{Unused: Unused, Bytes: Bytes}, time.Now())
+	freed, err := Trim(t.Context(), dir, evidence.Limits{Unused: Unused, Bytes: Bytes}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestDailyTrimsOnceADay(t *testing.T) {
 		if err := os.Chtimes(old, then, then); err != nil {
 			t.Fatal(err)
 		}
-		freed, err := Daily(dir, limits, now.Add(test.after))
+		freed, err := Daily(t.Context(), dir, limits, now.Add(test.after))
 		if err != nil || freed.Entries != test.want {
 			t.Errorf("after %s: freed %+v, %v; want %d entries", test.after, freed, err, test.want)
 		}
@@ -117,7 +117,7 @@ func TestDailyTrimsOnceADay(t *testing.T) {
 func TestDailyTellsThatItCannotWrite(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(fill(t, map[string]int{"file": 0}), "file") // where the folder should be
-	if _, err := Daily(file, evidence.Limits{}, time.Now()); err == nil {
+	if _, err := Daily(t.Context(), file, evidence.Limits{}, time.Now()); err == nil {
 		t.Error("a cache that cannot be written to is no error")
 	}
 }

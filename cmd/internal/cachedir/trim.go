@@ -10,6 +10,7 @@
 package cachedir
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -33,7 +34,7 @@ const (
 const stampFile = "trimmed"
 
 // Daily trims, but not if that has been done in the last 24 hours.
-func Daily(dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) {
+func Daily(ctx context.Context, dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) {
 	stamp := filepath.Join(dir, stampFile)
 	if info, err := os.Stat(stamp); err == nil && now.Sub(info.ModTime()) < day {
 		return evidence.Freed{}, nil
@@ -42,13 +43,13 @@ func Daily(dir string, l evidence.Limits, now time.Time) (evidence.Freed, error)
 	if err := evidence.WriteFile(stamp, []byte("The time of this file is that of the last daily clean-up.\n")); err != nil {
 		return evidence.Freed{}, err
 	}
-	return Trim(dir, l, now)
+	return Trim(ctx, dir, l, now)
 }
 
 // Trim removes what the limits do not keep. It removes what it can; the errors
 // are those that it met.
-func Trim(dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) {
-	freed, err := evidence.Open(dir).Trim(l, now)
+func Trim(ctx context.Context, dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) {
+	freed, err := evidence.Open(dir).Trim(ctx, l, now)
 	old := func(name string, info fs.FileInfo) bool {
 		age := now.Sub(info.ModTime())
 		if filepath.Base(name)[0] == '.' {
@@ -65,7 +66,7 @@ func Trim(dir string, l evidence.Limits, now time.Time) (evidence.Freed, error) 
 		pattern string
 		goes    func(string, fs.FileInfo) bool
 	}{{"bundles/*", old}, {"bundles/.blobs/*", alone}, {"suites/*", old}, {"content/*/*", old}, {"locks/*", old}} {
-		more, e := removeAll(filepath.Join(dir, cache.pattern), cache.goes)
+		more, e := removeAll(ctx, filepath.Join(dir, cache.pattern), cache.goes)
 		freed.Add(more)
 		err = errors.Join(err, e)
 	}
@@ -84,18 +85,21 @@ func leftover(name string) bool {
 }
 
 // removeAll removes those files and folders of a pattern that may go.
-func removeAll(pattern string, goes func(string, fs.FileInfo) bool) (freed evidence.Freed, all error) {
+func removeAll(ctx context.Context, pattern string, goes func(string, fs.FileInfo) bool) (freed evidence.Freed, all error) {
 	names, err := filepath.Glob(pattern)
 	if err != nil {
 		return freed, err
 	}
 	for _, name := range names {
+		if ctx.Err() != nil {
+			return freed, errors.Join(all, ctx.Err())
+		}
 		info, err := os.Lstat(name)
 		if err != nil || !goes(name, info) {
 			continue
 		}
 		bytes := size(name, true)
-		if err := remove(name); err != nil {
+		if err := remove(name, info); err != nil {
 			all = errors.Join(all, err)
 			continue
 		}
@@ -104,9 +108,11 @@ func removeAll(pattern string, goes func(string, fs.FileInfo) bool) (freed evide
 	return freed, all
 }
 
-// remove takes a file or folder out of its place before it goes: nobody finds
-// half of it.
-func remove(name string) error {
+// remove takes a folder out of its place before it goes: nobody finds half of it.
+func remove(name string, info fs.FileInfo) error {
+	if !info.IsDir() {
+		return os.Remove(name)
+	}
 	away, err := os.MkdirTemp(filepath.Dir(name), ".old-*")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cachedir
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -55,7 +56,7 @@ func Usage(dir string) ([]Part, error) {
 		}
 		parts[i].Bytes += bytes
 	}
-	slices.SortFunc(parts, func(a, b Part) int { return int(b.Bytes - a.Bytes) })
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	return parts, nil
 }
 

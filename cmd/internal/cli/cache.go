@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"gitlab.com/selfcontained/pipeline/cmd/internal/cachedir"
 	"gitlab.com/selfcontained/pipeline/pipeline/evidence"
+	"gitlab.com/selfcontained/pipeline/pipeline/report"
 )
 
 // cacheLimitVariable is the size of the outputs that the cache keeps.
@@ -42,7 +44,7 @@ func showCache(s *streams) error {
 	}
 	parts, err := cachedir.Usage(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("the cache cannot be read: %w; PIPELINE_CACHE names the folder", err)
 	}
 	fmt.Fprintln(s.out, dir)
 	for _, p := range parts {
@@ -50,9 +52,9 @@ func showCache(s *streams) error {
 		if !p.Trimmed {
 			note = " (stays)"
 		}
-		fmt.Fprintf(s.out, "%10s  %s%s\n", amount(p.Bytes), p.What, note)
+		fmt.Fprintf(s.out, "%10s  %s%s\n", report.Amount(p.Bytes), p.What, note)
 	}
-	_, err = fmt.Fprintf(s.out, "kept for %d days after the last use, verdicts and what belongs to them up to %s (%s)\n", int(limits.Unused.Hours()/24), amount(limits.Bytes), cacheLimitVariable)
+	_, err = fmt.Fprintf(s.out, "kept for %d days after the last use, verdicts and what belongs to them up to %s (%s)\n", int(limits.Unused.Hours()/24), report.Amount(limits.Bytes), cacheLimitVariable)
 	return err
 }
 
@@ -66,7 +68,7 @@ func newCacheTrim(s *streams) *cobra.Command {
 belongs to them that are over the limit, the longest unused first. What was used
 in the last hour stays: a run may be working with it. What is missed afterwards
 is made again.`,
-		Example: "  pipeline cache trim\n  pipeline cache trim --limit 0",
+		Example: "  pipeline cache trim\n  pipeline cache trim --unused 0",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			limits, err := cacheLimits()
@@ -82,7 +84,7 @@ is made again.`,
 			if limits.Unused = unused; unused < 0 {
 				return &usageError{fmt.Errorf("--unused %s: expected a duration from 0", unused)}
 			}
-			return trimNow(s, limits)
+			return trimNow(cmd.Context(), s, limits)
 		},
 	}
 	cmd.Flags().StringVar(&limit, "limit", "", "size of what stays, like 800MB (default $PIPELINE_CACHE_LIMIT, then 5GB)")
@@ -90,25 +92,31 @@ is made again.`,
 	return cmd
 }
 
-func trimNow(s *streams, l evidence.Limits) error {
+func trimNow(ctx context.Context, s *streams, l evidence.Limits) error {
 	dir, err := cacheDir()
 	if err != nil {
 		return err
 	}
-	freed, err := cachedir.Trim(dir, l, time.Now())
-	fmt.Fprintf(s.out, "freed %s\n", amount(freed.Bytes))
+	freed, err := cachedir.Trim(ctx, dir, l, time.Now())
+	if err != nil {
+		return fmt.Errorf("the cache cannot be made smaller: %w; %s was freed; PIPELINE_CACHE names the folder", err, report.Amount(freed.Bytes))
+	}
+	_, err = fmt.Fprintf(s.out, "freed %s\n", report.Amount(freed.Bytes))
 	return err
 }
 
 // trimCache keeps the cache small after a run. Whatever fails is no fault of
 // the run.
-func trimCache(s *streams, dir string) {
+func trimCache(ctx context.Context, s *streams, dir string) {
+	if ctx.Err() != nil {
+		return
+	}
 	limits, err := cacheLimits()
 	if err == nil {
 		var freed evidence.Freed
-		freed, err = cachedir.Daily(dir, limits, time.Now())
+		freed, err = cachedir.Daily(ctx, dir, limits, time.Now())
 		if freed.Entries > 0 {
-			fmt.Fprintf(s.err, "cache: freed %s that had not been used for %d days, or was over %s\n", amount(freed.Bytes), int(limits.Unused.Hours()/24), amount(limits.Bytes))
+			fmt.Fprintf(s.err, "cache: freed %s that had not been used for %d days, or was over %s\n", report.Amount(freed.Bytes), int(limits.Unused.Hours()/24), report.Amount(limits.Bytes))
 		}
 	}
 	if err != nil {
@@ -146,14 +154,4 @@ func parseAmount(text string) (int64, error) {
 		return 0, fmt.Errorf("%q: expected a size like 5GB, 800MB or 0", text)
 	}
 	return int64(value * factor), nil
-}
-
-// amount writes a number of bytes with a decimal unit.
-func amount(bytes int64) string {
-	for i, unit := range []string{"TB", "GB", "MB"} {
-		if size := []float64{1e12, 1e9, 1e6}[i]; float64(bytes) >= size*0.9995 {
-			return fmt.Sprintf("%.1f %s", float64(bytes)/size, unit)
-		}
-	}
-	return fmt.Sprintf("%d kB", (bytes+999)/1000)
 }

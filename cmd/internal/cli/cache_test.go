@@ -14,12 +14,3 @@ func TestParseAmount(t *testing.T) {
 		}
 	}
 }
-
-func TestAmount(t *testing.T) {
-	t.Parallel()
-	for bytes, want := range map[int64]string{0: "0 kB", 1: "1 kB", 12_345: "13 kB", 999_999: "1.0 MB", 327_400_000: "327.4 MB", 999_960_000: "1.0 GB", 5e9: "5.0 GB", 2e12: "2.0 TB"} {
-		if got := amount(bytes); got != want {
-			t.Errorf("amount(%d) = %q, want %q", bytes, got, want)
-		}
-	}
-}

@@ -111,9 +111,7 @@ func runStages(ctx context.Context, s *streams, f *runFlags, names []string) err
 		}
 		fmt.Fprintln(s.out, summary(rec, sess))
 	}
-	if ctx.Err() == nil {
-		trimCache(s, sess.cache)
-	}
+	trimCache(ctx, s, sess.cache)
 	if rec.Status.Opens() {
 		return nil
 	}

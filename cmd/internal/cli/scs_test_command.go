@@ -131,9 +131,7 @@ func (f *systemTestFlags) finish(ctx context.Context, s *streams, t *suite, c sc
 	} else {
 		fmt.Fprintln(s.out, summary(rec, session))
 	}
-	if ctx.Err() == nil {
-		trimCache(s, session.cache)
-	}
+	trimCache(ctx, s, session.cache)
 	if err != nil || rec.Status.Opens() {
 		return err
 	}

@@ -72,7 +72,7 @@ func (d *patient) disks(ctx context.Context) []Finding {
 
 func (d *patient) diskLine(disk fileSystem) Finding {
 	l := Finding{State: OK, Found: fmt.Sprintf("%s free for %s", bytesText(disk.free), strings.Join(disk.paths, ", "))}
-	l.Remedy = "free some space (`pipeline cache trim --limit 0`, `go clean -cache`, `docker system prune`), or set PIPELINE_CACHE and TMPDIR to folders on another disk"
+	l.Remedy = "free some space (`pipeline cache trim --unused 0`, `go clean -cache`, `docker system prune`), or set PIPELINE_CACHE and TMPDIR to folders on another disk"
 	switch {
 	case disk.free < tooFewBytes:
 		return d.blocked(l, d.Nodes)
