@@ -98,6 +98,9 @@ func trimNow(ctx context.Context, s *streams, l evidence.Limits) error {
 		return err
 	}
 	freed, err := cachedir.Trim(ctx, dir, l, time.Now())
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped when %s was freed; the same command goes on", report.Amount(freed.Bytes))
+	}
 	if err != nil {
 		return fmt.Errorf("the cache cannot be made smaller: %w; %s was freed; PIPELINE_CACHE names the folder", err, report.Amount(freed.Bytes))
 	}
